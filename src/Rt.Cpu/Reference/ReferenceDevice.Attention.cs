@@ -207,9 +207,9 @@ public sealed unsafe partial class ReferenceDevice
         RowBatch rows, SequenceRows sequence, int layer, int kvHead, int j)
     {
         var inPrefix = j < sequence.PrefixLength;
-        var cache = inPrefix ? rows.Prefixes[sequence.Prefix][layer] : rows.Cache[layer];
-        return (new View(cache.Key), new View(cache.Value),
-            inPrefix ? kvHead : sequence.Slot * rows.Cache.KvHeads + kvHead,
+        var (cache, slot) = inPrefix ? rows.Prefixes[sequence.Prefix] : new KvPrefix(rows.Cache, sequence.Slot);
+        return (new View(cache[layer].Key), new View(cache[layer].Value),
+            slot * cache.KvHeads + kvHead,
             inPrefix ? j : j - sequence.PrefixLength);
     }
 
