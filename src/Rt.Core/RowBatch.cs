@@ -1,6 +1,19 @@
 // The rows of one forward call: which tokens, at which positions, and what each may see.
 namespace Rt.Core;
 
+/// <summary>What part of its text a sequence's rows are.</summary>
+public enum Stage
+{
+    /// <summary>Prompt tokens, more of which follow.</summary>
+    Prompt,
+
+    /// <summary>Prompt tokens up to and including the last: where task vectors are read and written.</summary>
+    PromptEnd,
+
+    /// <summary>A token that the model produced.</summary>
+    Generated,
+}
+
 /// <summary>One sequence's rows in a packed batch, and the keys they may see.</summary>
 /// <param name="FirstRow">First row of the sequence in the batch.</param>
 /// <param name="RowCount">Rows of the sequence in this call.</param>
@@ -9,7 +22,7 @@ namespace Rt.Core;
 /// <param name="FirstPosition">Position of entry 0 of the slot; entry j sits at FirstPosition + j.</param>
 /// <param name="Prefix">Index into <see cref="RowBatch.Prefixes"/> of a kept prefix that every row sees in full, or -1.</param>
 /// <param name="PrefixLength">Entries of the prefix, at positions 0..PrefixLength - 1; 0 without a prefix.</param>
-/// <param name="EndsPrompt">Whether the last row is the last token of a prompt: where task vectors are read and written.</param>
+/// <param name="Stage">Whether the rows are prompt or generated, and whether the prompt ends with them.</param>
 /// <param name="EntryLayer">First layer that computes these rows: 0, or a later one for rows whose residual is given there.</param>
 public readonly record struct SequenceRows(
     int FirstRow,
@@ -19,7 +32,7 @@ public readonly record struct SequenceRows(
     int FirstPosition,
     int Prefix = -1,
     int PrefixLength = 0,
-    bool EndsPrompt = false,
+    Stage Stage = Stage.Prompt,
     int EntryLayer = 0)
 {
     /// <summary>The last row of the sequence in the batch.</summary>
@@ -116,7 +129,7 @@ public sealed class RowBatch
     /// <param name="firstPosition">Position of entry 0 of the slot.</param>
     /// <param name="prefix">Index from <see cref="AddPrefix"/>, or -1.</param>
     /// <param name="prefixLength">Entries of the prefix.</param>
-    /// <param name="endsPrompt">Whether the last row is a prompt's last.</param>
+    /// <param name="stage">Whether the rows are prompt or generated, and whether the prompt ends with them.</param>
     /// <param name="entryLayer">First layer that computes the rows; may not be below that of the rows before.</param>
     /// <exception cref="ShapeException">The batch, the slot or the prefix has no room for them, or the entry layers fall.</exception>
     public int Add(
@@ -126,7 +139,7 @@ public sealed class RowBatch
         int firstPosition,
         int prefix = -1,
         int prefixLength = 0,
-        bool endsPrompt = false,
+        Stage stage = Stage.Prompt,
         int entryLayer = 0)
     {
         if (_allRows + tokenIds.Length > RowCapacity || _allSequences == SequenceCapacity)
@@ -151,7 +164,7 @@ public sealed class RowBatch
         }
 
         var sequence = new SequenceRows(
-            _allRows, tokenIds.Length, slot, start, firstPosition, prefix, prefix < 0 ? 0 : prefixLength, endsPrompt, entryLayer);
+            _allRows, tokenIds.Length, slot, start, firstPosition, prefix, prefix < 0 ? 0 : prefixLength, stage, entryLayer);
         tokenIds.CopyTo(_tokenIds.AsSpan(_allRows));
         for (var i = 0; i < tokenIds.Length; i++)
         {
