@@ -1,0 +1,139 @@
+// Gemma 1, 2 and 3 (text): norms with 1 + w, scaled embeddings, sandwich norms, soft caps, local and global layers.
+// Gemma Team 2024, arXiv:2403.08295 and arXiv:2408.00118; 2025, arXiv:2503.19786.
+using Rt.Core;
+
+namespace Rt.Model.Families;
+
+/// <summary>Gemma 1.</summary>
+internal class Gemma : Family
+{
+    protected virtual bool Sandwich => false;
+
+    public override ModelConfig Read(ConfigReader config) => ReadShared(config, "gemma", null, (_, _) => 0, null);
+
+    public override TransformerWeights Bind(WeightBinder binder)
+    {
+        var config = binder.ChoosePrefix(
+            "embed_tokens.weight", "model.", "", "language_model.model.", "model.language_model.", "language_model.").Config;
+        var hidden = config.HiddenSize;
+        var inner = config.IntermediateSize;
+        var heads = config.NumAttentionHeads * config.HeadDim;
+        var embedding = binder.Matrix("embed_tokens.weight", config.VocabularySize, hidden);
+        return new TransformerWeights
+        {
+            TokenEmbedding = embedding,
+            Layers = Layers(binder, l => new LayerWeights
+            {
+                AttentionNorm = binder.RmsNorm($"layers.{l}.input_layernorm"),
+                Qkv = binder.SeparateQkv(
+                    $"layers.{l}.self_attn.q_proj", $"layers.{l}.self_attn.k_proj", $"layers.{l}.self_attn.v_proj", config.AttentionBias),
+                Layout = QkvLayout.Stacked(config),
+                QueryNorm = config.QueryKeyNorm ? binder.RmsNorm($"layers.{l}.self_attn.q_norm", config.HeadDim) : null,
+                KeyNorm = config.QueryKeyNorm ? binder.RmsNorm($"layers.{l}.self_attn.k_norm", config.HeadDim) : null,
+                Output = binder.Linear($"layers.{l}.self_attn.o_proj", hidden, heads, config.AttentionBias),
+                PostAttentionNorm = Sandwich ? binder.RmsNorm($"layers.{l}.post_attention_layernorm") : null,
+                MlpNorm = binder.RmsNorm($"layers.{l}.{(Sandwich ? "pre_feedforward_layernorm" : "post_attention_layernorm")}"),
+                Up = new Linear(
+                    binder.Part($"layers.{l}.mlp.gate_proj", inner, hidden, false),
+                    binder.Part($"layers.{l}.mlp.up_proj", inner, hidden, false)),
+                Down = binder.Linear($"layers.{l}.mlp.down_proj", hidden, inner, false),
+                PostMlpNorm = Sandwich ? binder.RmsNorm($"layers.{l}.post_feedforward_layernorm") : null,
+            }),
+            FinalNorm = binder.RmsNorm("norm"),
+            Head = binder.Head("lm_head", embedding),
+        };
+    }
+
+    /// <summary>What the three generations share.</summary>
+    /// <param name="config">The fields.</param>
+    /// <param name="modelType">The family's name.</param>
+    /// <param name="queryScalar">Default of <c>query_pre_attn_scalar</c>, or null where scores scale by the head dim.</param>
+    /// <param name="window">Sliding window of a layer.</param>
+    /// <param name="localTheta">Rotary base of sliding layers (unscaled); null where all layers share one.</param>
+    protected ModelConfig ReadShared(
+        ConfigReader config, string modelType, double? queryScalar, Func<int, int, int> window, double? localTheta)
+    {
+        var hidden = config.Size("hidden_size");
+        var layers = config.Size("num_hidden_layers");
+        var heads = config.Size("num_attention_heads");
+        var headDim = config.SizeOr(256, "head_dim")!.Value;
+        var positions = config.SizeOr(8192, "max_position_embeddings")!.Value;
+        var global = RopeConfig.Read(config, headDim, positions, localTheta is null ? 10000 : 1e6, localTheta is null ? null : "full_attention");
+        var local = localTheta is { } theta ? ReadLocal(config, headDim, positions, theta) : global;
+        var scale = 1 / Math.Sqrt(queryScalar is { } fallback ? config.PositiveOr(fallback, "query_pre_attn_scalar") : headDim);
+        // The gate is the tanh form also where old configs say "gelu": hidden_activation, where present, decides.
+        var activation = config.Has("hidden_activation") || Sandwich
+            ? ReadActivation(config, "gelu_pytorch_tanh", "hidden_activation")
+            : Activation.GeluTanh;
+        config.TextOr(null, "hidden_act");
+        return new ModelConfig
+        {
+            ModelType = modelType,
+            VocabularySize = config.SizeOr(262208, "vocab_size")!.Value,
+            HiddenSize = hidden,
+            IntermediateSize = config.Size("intermediate_size"),
+            NumHiddenLayers = layers,
+            NumAttentionHeads = heads,
+            NumKeyValueHeads = config.SizeOr(heads, "num_key_value_heads")!.Value,
+            HeadDim = headDim,
+            MaxPositionEmbeddings = positions,
+            NormEpsilon = config.PositiveOr(1e-6, "rms_norm_eps"),
+            Activation = activation,
+            Layers = [.. Enumerable.Range(0, layers).Select(l => window(l, layers) is var w && w > 0
+                ? new LayerAttention(scale, w, local)
+                : new LayerAttention(scale, 0, global))],
+            TieWordEmbeddings = config.FlagOr(true, "tie_word_embeddings"),
+            Gated = true,
+            NormPlacement = Sandwich ? NormPlacement.Sandwich : NormPlacement.Pre,
+            NormWeightOffset = 1,
+            EmbeddingScale = Math.Sqrt(hidden),
+            AttentionBias = config.FlagOr(false, "attention_bias"),
+        };
+    }
+
+    private static RopeConfig ReadLocal(ConfigReader config, int headDim, int positions, double theta) =>
+        config.Object("rope_parameters")?.Object("sliding_attention") is not null
+            ? RopeConfig.Read(config, headDim, positions, theta, "sliding_attention")
+            : new RopeConfig { Dim = headDim, Theta = config.PositiveOr(theta, "rope_local_base_freq") };
+}
+
+/// <summary>Gemma 2: soft caps, every second layer local.</summary>
+internal sealed class Gemma2 : Gemma
+{
+    protected override bool Sandwich => true;
+
+    public override ModelConfig Read(ConfigReader config)
+    {
+        var window = config.SizeOr(4096, "sliding_window")!.Value;
+        return ReadShared(config, "gemma2", 256, Llama.WindowByLayer(config, window, layer => layer % 2 == 0), null) with
+        {
+            AttentionSoftCap = config.IsNull("attn_logit_softcapping") ? 0 : config.PositiveOr(50, "attn_logit_softcapping"),
+            FinalSoftCap = config.IsNull("final_logit_softcapping") ? 0 : config.PositiveOr(30, "final_logit_softcapping"),
+        };
+    }
+}
+
+/// <summary>Gemma 3 text, also inside the multimodal config.</summary>
+internal sealed class Gemma3 : Gemma
+{
+    protected override bool Sandwich => true;
+
+    public override ConfigReader Fields(ConfigReader config) => config.Object("text_config") ?? config;
+
+    public override ModelConfig Read(ConfigReader config)
+    {
+        var window = config.SizeOr(4096, "sliding_window")!.Value;
+        var pattern = config.SizeOr(6, "sliding_window_pattern", "_sliding_window_pattern")!.Value;
+        if (config.FlagOr(false, "use_bidirectional_attention"))
+        {
+            throw new UnsupportedModelException($"{config.File}: use_bidirectional_attention = true is not supported");
+        }
+
+        return ReadShared(config, "gemma3", 256, Llama.WindowByLayer(config, window, layer => (layer + 1) % pattern != 0), 10000) with
+        {
+            QueryKeyNorm = true,
+            AttentionSoftCap = config.PositiveOr(0, "attn_logit_softcapping"),
+            FinalSoftCap = config.PositiveOr(0, "final_logit_softcapping"),
+        };
+    }
+}

@@ -1,0 +1,326 @@
+// The one forward pass: every family is data to it, every device an IDevice.
+using Rt.Core;
+
+namespace Rt.Model;
+
+/// <summary>Runs rows through the blocks of a model.</summary>
+public sealed class Transformer : IDisposable
+{
+    private readonly IDevice _device;
+    private readonly ModelConfig _config;
+    private readonly TransformerWeights _weights;
+    private readonly Rotary?[] _rotaries;
+    private readonly Rotary[] _distinctRotaries;
+    private readonly Tensor? _alibiSlopes;
+
+    /// <param name="device">Computes the ops.</param>
+    /// <param name="config">Shape and rules.</param>
+    /// <param name="weights">Bound to <paramref name="device"/>.</param>
+    public Transformer(IDevice device, ModelConfig config, TransformerWeights weights)
+    {
+        _device = device;
+        _config = config;
+        _weights = weights;
+        var distinct = new Dictionary<RopeConfig, Rotary>();
+        _rotaries = [.. config.Layers.Select(layer => layer.Rope is null ? null : Shared(layer.Rope))];
+        _distinctRotaries = [.. distinct.Values];
+        if (config.Alibi)
+        {
+            var slopes = device.Allocate(device.ActivationType, 1, 1, config.NumAttentionHeads);
+            device.Upload(AlibiSlopes(config.NumAttentionHeads), slopes);
+            _alibiSlopes = slopes;
+        }
+
+        Rotary Shared(RopeConfig rope) =>
+            distinct.TryGetValue(rope, out var rotary) ? rotary : distinct[rope] = new Rotary(device, rope);
+    }
+
+    /// <summary>Hooks called by every pass, in order.</summary>
+    internal List<ForwardHook> Hooks { get; } = [];
+
+    /// <summary>Computes the blocks for a batch; afterwards <see cref="Workspace.Residual"/> holds the last block's output.</summary>
+    /// <param name="rows">The rows; their keys and values go into its cache.</param>
+    /// <param name="workspace">Buffers for at least that many rows.</param>
+    /// <param name="keysAndValuesOnly">The caller wants the cache only: the last block stops once its keys and values are stored
+    /// and its attention, where a hook watches it, is not computed.</param>
+    public void Forward(RowBatch rows, Workspace workspace, bool keysAndValuesOnly = false)
+    {
+        if (rows.RowCount > workspace.RowCapacity)
+        {
+            throw new ShapeException($"{rows.RowCount} rows exceed the workspace of {workspace.RowCapacity}");
+        }
+
+        _device.Begin(rows);
+        foreach (var hook in Hooks)
+        {
+            hook.OnBegin(_device, rows);
+        }
+
+        foreach (var rotary in _distinctRotaries)
+        {
+            rotary.Prepare(rows);
+        }
+
+        Embed(rows, workspace);
+        for (var layer = 0; layer < _config.NumHiddenLayers; layer++)
+        {
+            rows.Enter(layer);
+            if (rows.RowCount > 0)
+            {
+                Block(layer, rows, workspace, keysAndValuesOnly && layer == _config.NumHiddenLayers - 1);
+            }
+        }
+
+        rows.Enter(_config.NumHiddenLayers);
+        Visit(rows, new ResidualPoint(_config.NumHiddenLayers, Point.Pre), workspace.Residual.SliceRows(0, rows.RowCount));
+    }
+
+    /// <summary>The final norm (and projection) of chosen rows of the residual: the head's argument.</summary>
+    /// <param name="residual">[rows, hidden], the last block's output or any vectors of the residual stream.</param>
+    /// <param name="rowIndices">Rows to take.</param>
+    /// <param name="gathered">[count, hidden], scratch.</param>
+    /// <param name="destination">[count, embedding size]; <paramref name="gathered"/> itself where embeddings are not projected.</param>
+    public void FinalStates(Tensor residual, ReadOnlySpan<int> rowIndices, Tensor gathered, Tensor destination)
+    {
+        _device.GatherRows(residual, rowIndices, gathered);
+        if (_weights.FinalNorm is { } norm)
+        {
+            _device.Normalize(gathered, norm, gathered);
+        }
+
+        if (_weights.ProjectOut is { } project)
+        {
+            _device.MatMul(gathered, project, false, destination);
+        }
+    }
+
+    /// <summary>Logits of final states: head, then the final soft cap.</summary>
+    public void Logits(Tensor finalStates, Tensor destination)
+    {
+        _device.MatMul(finalStates, _weights.Head, false, destination);
+        if (_config.FinalSoftCap > 0)
+        {
+            _device.SoftCap(destination, _config.FinalSoftCap);
+        }
+    }
+
+    /// <summary>Log-probabilities of chosen tokens at final states.</summary>
+    public void LogProbabilities(Tensor finalStates, ReadOnlySpan<TokenTarget> targets, Span<double> destination) =>
+        _device.LogProbabilities(finalStates, _weights.Head, _config.FinalSoftCap, targets, destination);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var rotary in _distinctRotaries)
+        {
+            rotary.Dispose();
+        }
+
+        _alibiSlopes?.Storage.Dispose();
+    }
+
+    /// <summary>ALiBi slopes: a geometric sequence per head; for head counts that are no power of two, the rest is taken
+    /// from the next power's sequence, every second. Press et al. 2021, arXiv:2108.12409.</summary>
+    internal static double[] AlibiSlopes(int heads)
+    {
+        var power = 1;
+        while (2 * power <= heads)
+        {
+            power *= 2;
+        }
+
+        var slopes = new double[heads];
+        for (var head = 0; head < heads; head++)
+        {
+            slopes[head] = head < power
+                ? Math.Pow(2, -8.0 * (head + 1) / power)
+                : Math.Pow(2, -8.0 * (2 * (head - power) + 1) / (2 * power));
+        }
+
+        return slopes;
+    }
+
+    private void Embed(RowBatch rows, Workspace workspace)
+    {
+        var residual = workspace.Residual.SliceRows(0, rows.RowCount);
+        if (_weights.ProjectIn is { } project)
+        {
+            var embedded = workspace.Embedded.SliceRows(0, rows.RowCount);
+            _device.Embed(rows, _weights.TokenEmbedding, _config.EmbeddingScale, embedded);
+            _device.MatMul(embedded, project, false, residual);
+        }
+        else
+        {
+            _device.Embed(rows, _weights.TokenEmbedding, _config.EmbeddingScale, residual);
+        }
+
+        if (_weights.PositionEmbedding is { } positions)
+        {
+            _device.AddPositions(rows, positions, _config.LearnedPositionOffset!.Value, residual);
+        }
+
+        if (_weights.EmbeddingNorm is { } norm)
+        {
+            _device.Normalize(residual, norm, residual);
+        }
+    }
+
+    private void Block(int layer, RowBatch rows, Workspace workspace, bool keysAndValuesOnly)
+    {
+        var weights = _weights.Layers[layer];
+        var residual = workspace.Residual.SliceRows(0, rows.RowCount);
+        var post = _config.NormPlacement == NormPlacement.Post;
+        Visit(rows, new ResidualPoint(layer, Point.Pre), residual);
+
+        var normed = post ? residual : Normed(residual, weights.AttentionNorm, workspace.Normed, rows);
+        var heads = Attend(layer, normed, rows, workspace, keysAndValuesOnly);
+        if (keysAndValuesOnly)
+        {
+            return;
+        }
+
+        // In parallel families the feed-forward reads the block's input, so its norm comes before attention joins the residual.
+        var mlpInput = normed;
+        if (_config.ParallelResidual && weights.MlpNorm is { } ownNorm)
+        {
+            mlpInput = Normed(residual, ownNorm, workspace.MlpNormed, rows);
+        }
+
+        Continue(normed, residual);
+        Join(heads, weights.Output, weights.PostAttentionNorm, new ResidualPoint(layer, Point.Mid), rows, workspace);
+        if (post)
+        {
+            Normed(residual, weights.AttentionNorm, residual, rows);
+        }
+
+        if (!_config.ParallelResidual)
+        {
+            Visit(rows, new ResidualPoint(layer, Point.Mid), residual);
+            mlpInput = post ? residual : Normed(residual, weights.MlpNorm, workspace.Normed, rows);
+            Continue(mlpInput, residual);
+        }
+
+        var inner = FeedForward(mlpInput, weights, rows, workspace);
+        Join(inner, weights.Down, weights.PostMlpNorm, new ResidualPoint(layer, Point.Post), rows, workspace);
+        if (post)
+        {
+            Normed(residual, weights.MlpNorm, residual, rows);
+        }
+
+        Visit(rows, new ResidualPoint(layer, Point.Post), residual);
+    }
+
+    private Tensor Attend(int layer, Tensor normed, RowBatch rows, Workspace workspace, bool keysAndValuesOnly)
+    {
+        var weights = _weights.Layers[layer];
+        var attention = _config.Layers[layer];
+        var qkv = workspace.Qkv.SliceRows(0, rows.RowCount);
+        _device.MatMul(normed, weights.Qkv, false, qkv);
+        var layout = weights.Layout;
+        var query = qkv.Heads(layout.Query, _config.NumAttentionHeads, _config.HeadDim, layout.QueryStride);
+        var key = qkv.Heads(layout.Key, _config.NumKeyValueHeads, _config.HeadDim, layout.KeyValueStride);
+        var value = qkv.Heads(layout.Value, _config.NumKeyValueHeads, _config.HeadDim, layout.KeyValueStride);
+        if (weights.QueryNorm is { } queryNorm)
+        {
+            _device.Normalize(query, queryNorm, query);
+        }
+
+        if (weights.KeyNorm is { } keyNorm)
+        {
+            _device.Normalize(key, keyNorm, key);
+        }
+
+        _device.AppendKv(query, key, value, rows, layer, _rotaries[layer]?.Table);
+        var options = new AttentionOptions(attention.Scale, attention.Window, _config.AttentionSoftCap, _alibiSlopes);
+        foreach (var hook in Hooks)
+        {
+            hook.OnQuery(_device, rows, layer, query, options);
+        }
+
+        var heads = workspace.Heads.SliceRows(0, rows.RowCount).Heads(0, _config.NumAttentionHeads, _config.HeadDim, _config.HeadDim);
+        if (!keysAndValuesOnly)
+        {
+            _device.Attention(query, rows, layer, options, heads);
+        }
+
+        foreach (var hook in Hooks)
+        {
+            hook.OnHeads(_device, rows, layer, heads);
+        }
+
+        return workspace.Heads.SliceRows(0, rows.RowCount);
+    }
+
+    private Tensor FeedForward(Tensor input, LayerWeights weights, RowBatch rows, Workspace workspace)
+    {
+        var inner = workspace.Inner.SliceRows(0, rows.RowCount);
+        _device.MatMul(input, weights.Up, false, inner);
+        var width = _config.IntermediateSize;
+        var result = inner.SliceColumns(0, width);
+        if (_config.Gated)
+        {
+            _device.Gate(result, inner.SliceColumns(width, width), _config.Activation, result);
+        }
+        else
+        {
+            _device.Activate(result, _config.Activation, result);
+        }
+
+        return result;
+    }
+
+    /// <summary>Projects a branch and adds it to the residual, through its norm where the family has one there.</summary>
+    private void Join(Tensor input, Linear projection, Norm? norm, ResidualPoint target, RowBatch rows, Workspace workspace)
+    {
+        var residual = workspace.Residual.SliceRows(0, rows.RowCount);
+        var watched = false;
+        foreach (var hook in Hooks)
+        {
+            watched |= hook.WantsBranches;
+        }
+
+        if (norm is null && !watched)
+        {
+            _device.MatMul(input, projection, true, residual);
+            return;
+        }
+
+        var branch = workspace.Branch.SliceRows(0, rows.RowCount);
+        _device.MatMul(input, projection, false, branch);
+        if (norm is not null)
+        {
+            _device.Normalize(branch, norm, branch);
+        }
+
+        foreach (var hook in Hooks)
+        {
+            hook.OnBranch(_device, rows, target, branch);
+        }
+
+        _device.Add(residual, branch, residual);
+    }
+
+    /// <summary>BLOOM's variant: the residual continues from the norm's output.</summary>
+    private void Continue(Tensor normed, Tensor residual)
+    {
+        if (_config.ResidualFromNorm)
+        {
+            _device.Copy(normed, residual);
+        }
+    }
+
+    private Tensor Normed(Tensor x, Norm? norm, Tensor destination, RowBatch rows)
+    {
+        var result = destination.SliceRows(0, rows.RowCount);
+        _device.Normalize(x, norm!, result);
+        return result;
+    }
+
+    private void Visit(RowBatch rows, ResidualPoint point, Tensor residual)
+    {
+        foreach (var hook in Hooks)
+        {
+            hook.OnResidual(_device, rows, point, residual);
+        }
+    }
+}
