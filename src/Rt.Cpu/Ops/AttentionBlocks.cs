@@ -186,7 +186,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
 
         for (; k < to; k++)
         {
-            Dot1x1<WeightF32>(paddedQuery, 0, (byte*)(key + k * stride), stride, headDim, scores + k);
+            Dot1x1<WeightF32>(paddedQuery, 0, (byte*)(key + k * stride), headDim, scores + k);
         }
     }
 

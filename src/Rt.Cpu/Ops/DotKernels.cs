@@ -7,47 +7,6 @@ namespace Rt.Cpu;
 internal sealed unsafe partial class CpuOps<TW, TV>
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Dot1x1<TE>(
-        float* x, nint xStride, byte* w, long wStride, int k, float* sums, float* lanes = null, bool resume = false) where TE : IWeightType
-    {
-        nint whole = k / TW.Count * TW.Count;
-        var tails = stackalloc float[16];
-        if (whole < k)
-        {
-            LoadTails<TE>(w, wStride, 1, whole, k, tails);
-        }
-
-        TV s00 = TW.Zero;
-        if (resume)
-        {
-            s00 = TW.Load(lanes);
-        }
-
-        for (nint i = 0; i < whole; i += TW.Count)
-        {
-            var v0 = TE.Load<TW, TV>(w, i);
-            var u = TW.Load(x + i);
-            s00 = TW.MultiplyAdd(u, v0, s00);
-        }
-
-        if (whole < k)
-        {
-            var v0 = TW.Load(tails);
-            var u = TW.Load(x + whole);
-            s00 = TW.MultiplyAdd(u, v0, s00);
-        }
-
-        if (sums == null)
-        {
-            TW.Store(s00, lanes);
-
-            return;
-        }
-
-        sums[0] = TW.Sum(s00);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Dot1x4<TE>(
         float* x, nint xStride, byte* w, long wStride, int k, float* sums, float* lanes = null, bool resume = false) where TE : IWeightType
     {

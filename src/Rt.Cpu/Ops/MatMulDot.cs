@@ -7,6 +7,12 @@ internal sealed unsafe partial class CpuOps<TW, TV>
     /// <summary>Rows of x that stay in the second-level cache while a chunk's weights are read again for the next ones.</summary>
     private const int DotRowBlock = 48;
 
+    /// <summary>Most rows that take weight rows one by one.</summary>
+    private const int MaxStreamingRows = 4;
+
+    /// <summary>Elements of x that stay in the first-level cache beside a stream of weights.</summary>
+    private const int StreamingResident = 4096;
+
     /// <summary>Bytes of weights per row and step: with four such rows, six rows of x stay in the first-level cache.</summary>
     private const int DotDepthBytes = 2048;
 
@@ -36,14 +42,16 @@ internal sealed unsafe partial class CpuOps<TW, TV>
     {
         var sums = stackalloc float[24];
         var n = first;
-        // One row reads weights as one stream; more rows share each load among four weight rows.
-        for (; rows > 1 && n + 4 <= last; n += 4)
+        // A few rows wait for memory, which is fastest as one stream; more rows, or rows too long to stay in the first-level cache
+        // beside the stream, share each load among four weight rows.
+        var streams = rows == 1 || (rows <= MaxStreamingRows && rows * plan.PaddedIn <= StreamingResident);
+        for (; !streams && n + 4 <= last; n += 4)
         {
             var w = part.Weight + n * part.Stride * TE.Bytes;
-            // A few rows and their weights fit the first-level cache in full; else all rows pass over one depth before the next.
+            // Six rows and four weight rows of one depth fit the first-level cache: all rows pass over it before the next.
             var wide = WidenFirst<TE>(rows);
             var widened = scratch + (long)rows * 4 * TW.Count;
-            var depth = rows <= 4 ? plan.In : DotDepthBytes / (wide ? sizeof(float) : TE.Bytes);
+            var depth = DotDepthBytes / (wide ? sizeof(float) : TE.Bytes);
             for (var k = 0; k < plan.In; k += depth)
             {
                 var count = Math.Min(depth, plan.In - k);
@@ -81,10 +89,20 @@ internal sealed unsafe partial class CpuOps<TW, TV>
 
         for (; n < last; n++)
         {
-            for (var row = 0; row < rows; row++)
+            var w = part.Weight + n * part.Stride * TE.Bytes;
+            for (var row = 0; row < rows; row += MaxStreamingRows)
             {
-                Dot1x1<TE>(x + (nint)row * plan.PaddedIn, 0, part.Weight + n * part.Stride * TE.Bytes, 0, plan.In, sums);
-                StoreDots(sums, 1, 1, part, n, output + row * stride + (n - first), stride, accumulate);
+                var taken = Math.Min(MaxStreamingRows, rows - row);
+                var from = x + (nint)row * plan.PaddedIn;
+                switch (taken)
+                {
+                    case 1: Dot1x1<TE>(from, plan.PaddedIn, w, plan.In, sums); break;
+                    case 2: Dot2x1<TE>(from, plan.PaddedIn, w, plan.In, sums); break;
+                    case 3: Dot3x1<TE>(from, plan.PaddedIn, w, plan.In, sums); break;
+                    default: Dot4x1<TE>(from, plan.PaddedIn, w, plan.In, sums); break;
+                }
+
+                StoreDots(sums, taken, 1, part, n, output + row * stride + (n - first), stride, accumulate);
             }
         }
     }
