@@ -213,12 +213,9 @@ public static class DeepThinking
                 rows.AddPrefix(set.Cache), set.Length);
         }
 
-        using var update = new UpdateHook(kept, start, count, options, firsts);
-        using (model.Attach(update))
-        {
-            model.Transformer.Forward(rows, workspace, keysAndValuesOnly: true);
-        }
-
+        var update = new UpdateHook(kept, start, count, options, firsts);
+        using var scope = model.Attach(update);
+        model.Transformer.Forward(rows, workspace, keysAndValuesOnly: true);
         for (var i = start; i < start + count; i++)
         {
             changes[i] = update.Changes(i - start);

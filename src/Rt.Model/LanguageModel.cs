@@ -172,9 +172,9 @@ public sealed class LanguageModel : IDisposable
             }
         }
 
-        if (length > Config.MaxPositionEmbeddings)
+        if (length > Config.PositionLimit)
         {
-            throw new UsageException($"{length} positions are needed, {Folder} has {Config.MaxPositionEmbeddings} (max_position_embeddings)");
+            throw new UsageException($"{length} positions are needed, {Folder} has {Config.PositionLimit} (max_position_embeddings)");
         }
     }
 

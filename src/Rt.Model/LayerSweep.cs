@@ -80,7 +80,7 @@ public static class LayerSweep
         var hidden = model.Config.HiddenSize;
         // A patched row's own keys and values are read in the same layer only.
         using var own = model.NewCache(cells.Length, 1, shareLayers: true);
-        using var entries = new EntryHook(model.Device, cells.Length, hidden);
+        var entries = new EntryHook(model.Device, cells.Length, hidden);
         var rows = model.RowsFor(Math.Max(cells.Length, LanguageModel.DefaultRowBudget), own);
         for (var i = 0; i < cells.Length; i++)
         {

@@ -153,7 +153,7 @@ public static class Generator
             Slot = slot;
             Length = prompt.Length;
             model.Require(prompt, prefix + prompt.Length);
-            Room = Math.Min(options.MaxNewTokens, model.Config.MaxPositionEmbeddings - prefix - prompt.Length);
+            Room = Math.Min(options.MaxNewTokens, model.Config.PositionLimit - prefix - prompt.Length);
             _decoder = model.Tokenizer?.CreateDecoder();
             if (options.Temperature > 0)
             {
