@@ -153,7 +153,7 @@ public sealed class TorchCheckpointTests : IDisposable
         Refused([0x80, 2, .. "ccollections\nOrderedDict\nN"u8, 0x85, (byte)'R', (byte)'.'], "'collections.OrderedDict'");
         Refused([0x80, 2, .. "R."u8], "empty stack");
         Refused([0x80, 2, .. "u."u8], "a mark is missing");
-        Refused([0x80, 2, .. "}(Ku."u8], "cut off");
+        Refused([0x80, 2, .. "}(K"u8], "cut off");
         Refused([0x80, 2, (byte)'h', 7, (byte)'.'], "memo index 7 was never set");
         Refused([0x80, 2, (byte)'N', (byte)'r', 0xff, 0xff, 0xff, 0x7f, (byte)'.'], "memo index 2147483647");
         Refused([0x80, 2, (byte)'X', 0xff, 0xff, 0xff, 0x7f, (byte)'.'], "cut off");
