@@ -26,18 +26,7 @@ public static class JsonFile
     {
         try
         {
-            var info = new FileInfo(path);
-            if ((info.ResolveLinkTarget(returnFinalTarget: true) ?? info) is not FileInfo { Exists: true } target)
-            {
-                throw new BadFileException(path, Directory.Exists(path) ? "expected a file, found a folder" : "no such file");
-            }
-
-            // A pipe or device has length zero and is never opened, since reading it may not end.
-            if (target.Length == 0)
-            {
-                throw new BadFileException(path, "the file is empty");
-            }
-
+            FilePaths.CheckRegular(path);
             using var handle = File.OpenHandle(path);
             var length = RandomAccess.GetLength(handle);
             if (length > maxBytes)

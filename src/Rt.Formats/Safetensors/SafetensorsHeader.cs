@@ -17,8 +17,10 @@ internal ref struct SafetensorsHeader
     /// <summary>Longest header allowed, in bytes.</summary>
     public const long MaxLength = 100_000_000;
 
-    /// <summary>Most tensors, and most metadata keys, that a header may name.</summary>
-    public const int MaxNames = 1_000_000;
+    /// <summary>Most tensors that a header may name.</summary>
+    public const int MaxTensors = 1_000_000;
+
+    private const int MaxMetadataKeys = 100_000;
 
     private const int MaxNameLength = 65_536;
     private const int MaxRank = 64;
@@ -43,7 +45,7 @@ internal ref struct SafetensorsHeader
         _header = header;
         _dataStart = dataStart;
         _dataLength = dataLength;
-        _tensors = new List<Item>(Math.Min(header.Length / ShortestTensor + 1, MaxNames));
+        _tensors = new List<Item>(Math.Min(header.Length / ShortestTensor + 1, MaxTensors));
     }
 
     /// <summary>Checks <paramref name="header"/> against every rule of the format and returns its tensors and metadata.</summary>
@@ -81,6 +83,7 @@ internal ref struct SafetensorsHeader
 
     private static Utf8JsonReader Reader(ReadOnlySpan<byte> json) => new(json, new JsonReaderOptions { MaxDepth = 16 });
 
+    // What runs once per tensor is compiled for speed at once: a header is read once, before tiering would help.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ReadRoot()
     {
@@ -122,9 +125,9 @@ internal ref struct SafetensorsHeader
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (_metadata.Count == MaxNames)
+            if (_metadata.Count == MaxMetadataKeys)
             {
-                throw new BadFileException(_path, $"header: __metadata__: more than {MaxNames:N0} keys");
+                throw new BadFileException(_path, $"header: __metadata__: more than {MaxMetadataKeys:N0} keys");
             }
 
             var item = Name(ref reader);
@@ -139,11 +142,12 @@ internal ref struct SafetensorsHeader
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ReadTensor(ref Utf8JsonReader reader)
     {
-        if (_tensors.Count == MaxNames)
+        if (_tensors.Count == MaxTensors)
         {
-            throw new BadFileException(_path, $"header: more than {MaxNames:N0} tensors");
+            throw new BadFileException(_path, $"header: more than {MaxTensors:N0} tensors");
         }
 
         var item = Name(ref reader);
@@ -191,6 +195,7 @@ internal ref struct SafetensorsHeader
         _tensors.Add(item);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly DType ReadDType(in Item item, ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.String)
@@ -209,6 +214,7 @@ internal ref struct SafetensorsHeader
         throw Bad(item, $"dtype: unknown type {MessageText.Quote(reader.ValueSpan)}");
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly (int Rank, long Count) ReadShape(in Item item, ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
@@ -234,6 +240,7 @@ internal ref struct SafetensorsHeader
         return (rank, count);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly (long Begin, long End) ReadOffsets(in Item item, ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
@@ -298,6 +305,7 @@ internal ref struct SafetensorsHeader
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void CheckNames(List<Item> items, string what)
     {
         var slots = new int[System.Numerics.BitOperations.RoundUpToPowerOf2((uint)items.Count * 2 + 1)];
@@ -395,6 +403,7 @@ internal ref struct SafetensorsHeader
         return metadata;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly Item Name(ref Utf8JsonReader reader)
     {
         if (reader.ValueSpan.Length > MaxNameLength)
