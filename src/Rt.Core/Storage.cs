@@ -162,13 +162,14 @@ public static class Rounding
     }
 
     /// <summary><paramref name="value"/> rounded to <paramref name="type"/> and widened again.</summary>
+    /// <remarks>The half-precision types are reached through F32, as arithmetic in them is done everywhere: in F32, then rounded.</remarks>
     /// <exception cref="ShapeException">The type is not F16, BF16, F32 or F64.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double To(DType type, double value) => type switch
     {
         DType.F64 => value,
         DType.F32 => (float)value,
-        DType.F16 => (double)(Half)value,
+        DType.F16 => (double)(Half)(float)value,
         DType.BF16 => BitConverter.UInt32BitsToSingle((uint)ToBFloat16((float)value) << 16),
         _ => throw new ShapeException($"cannot round to {type}"),
     };

@@ -313,15 +313,13 @@ public sealed unsafe class CpuDevice : IDevice
     {
         Guard.Activations(op, rows.Cache[layer].Key);
         Guard.Fits(op, rows.Cache.HeadDim == heads.Dim2, heads, rows.Cache[layer].Key);
-        foreach (var prefix in PrefixCaches(rows))
+        for (var i = 0; i < rows.Prefixes.Count; i++)
         {
+            var prefix = rows.Prefixes[i].Cache;
             Guard.Activations(op, prefix[layer].Key);
             Guard.Fits(op, prefix.HeadDim == heads.Dim2 && prefix.KvHeads == rows.Cache.KvHeads, heads, prefix[layer].Key);
         }
     }
-
-    /// <summary>The list behind the interface, whose enumerator is not boxed.</summary>
-    private static List<KvCache> PrefixCaches(RowBatch rows) => (List<KvCache>)rows.Prefixes;
 
     private static void CheckAttention(string op, Tensor query, RowBatch rows, int layer, Tensor? slopes)
     {

@@ -142,7 +142,9 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             var rest = width - i;
             var whole = rest >= TW.Count;
             var k = whole ? TW.Load(kept + i) : LoadPartial(kept + i, rest);
-            var g = TRounding.Round<TW, TV>(TW.Subtract(whole ? TW.Load(current + i) : LoadPartial(current + i, rest), k));
+            // What a pass in the model's dtype would have left: its keys and values rounded, then each step of the update.
+            var x = TRounding.Round<TW, TV>(whole ? TW.Load(current + i) : LoadPartial(current + i, rest));
+            var g = TRounding.Round<TW, TV>(TW.Subtract(x, k));
             if (squares != null)
             {
                 TW.AddSquares(g, squares);

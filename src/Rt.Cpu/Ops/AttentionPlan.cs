@@ -103,7 +103,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             }
 
             ref var group = ref plan.Groups[plan.GroupCount++];
-            group = Group(batch.Prefixes[leader.Prefix], layer, 0, leader.PrefixLength);
+            group = Group(batch.Prefixes[leader.Prefix], layer, leader.PrefixLength);
             group.IsPrefix = true;
             group.Start = -1;
             AddTiles(ref group, first, rows - first, plan.HeadsPerKv, batch.Cache.KvHeads, ref plan.PrefixItems);
@@ -125,7 +125,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             }
 
             ref var group = ref plan.Groups[plan.GroupCount++];
-            group = Group(batch.Cache, layer, sequence.Slot, sequence.Length);
+            group = Group(new KvPrefix(batch.Cache, sequence.Slot), layer, sequence.Length);
             group.Start = sequence.Start;
             group.BatchRow = sequence.FirstRow;
             group.HasPrefix = sequence.PrefixLength > 0;
@@ -135,8 +135,9 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         return plan;
     }
 
-    private static AttentionGroup Group(KvCache cache, int layer, int slot, int length)
+    private static AttentionGroup Group(KvPrefix entries, int layer, int length)
     {
+        var (cache, slot) = entries;
         var (key, value) = cache[layer];
         return new AttentionGroup
         {

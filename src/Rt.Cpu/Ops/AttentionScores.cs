@@ -54,12 +54,12 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                 new Span<float>(scores, Columns).Fill(float.NegativeInfinity);
                 if (sequence.PrefixLength > 0)
                 {
-                    ScorePart(Group(Batch.Prefixes[sequence.Prefix], Layer, 0, sequence.PrefixLength), kvHead,
+                    ScorePart(Group(Batch.Prefixes[sequence.Prefix], Layer, sequence.PrefixLength), kvHead,
                         sequence.PrefixLength - 1, Batch.Positions[row], head, query, scores);
                 }
 
                 var entry = sequence.Start + i;
-                ScorePart(Group(Batch.Cache, Layer, sequence.Slot, sequence.Length), kvHead,
+                ScorePart(Group(new KvPrefix(Batch.Cache, sequence.Slot), Layer, sequence.Length), kvHead,
                     entry, entry, head, query, scores + sequence.PrefixLength);
                 if (Probabilities)
                 {

@@ -48,9 +48,9 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             var kvHead = chunk % kvHeads;
             var scratch = (float*)(Scratch + worker * ScratchStride);
             var prefix = sequence.PrefixLength > 0
-                ? Group(Batch.Prefixes[sequence.Prefix], Layer, 0, sequence.PrefixLength)
+                ? Group(Batch.Prefixes[sequence.Prefix], Layer, sequence.PrefixLength)
                 : default;
-            var own = Group(Batch.Cache, Layer, sequence.Slot, sequence.Length);
+            var own = Group(new KvPrefix(Batch.Cache, sequence.Slot), Layer, sequence.Length);
             var matrix = scratch + KeyBlock + 2 * Padded;
             if (Form == LinearAttentionForm.WeightMatrix)
             {
