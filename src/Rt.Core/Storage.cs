@@ -102,6 +102,26 @@ public static unsafe class HostTensors
     public static Tensor Allocate(DType type, int dim0, int dim1, int dim2) =>
         new(new HostMemory((long)dim0 * dim1 * dim2 * type.Bytes()), type, 0, dim0, dim1, dim2);
 
+    /// <summary>All elements of a host tensor in row-major order, widened to F64.</summary>
+    public static double[] ToArray(this in Tensor tensor)
+    {
+        var values = new double[tensor.Count];
+        var pointer = tensor.HostPointer();
+        var next = 0;
+        for (var i = 0; i < tensor.Dim0; i++)
+        {
+            for (var j = 0; j < tensor.Dim1; j++)
+            {
+                for (var k = 0; k < tensor.Dim2; k++)
+                {
+                    values[next++] = Load(pointer, i * tensor.Stride0 + j * tensor.Stride1 + k, tensor.DType);
+                }
+            }
+        }
+
+        return values;
+    }
+
     /// <summary>Reads element <paramref name="index"/> behind <paramref name="pointer"/>, widened to F64.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Load(byte* pointer, long index, DType type) => type switch
@@ -142,13 +162,14 @@ public static class Rounding
     }
 
     /// <summary><paramref name="value"/> rounded to <paramref name="type"/> and widened again.</summary>
+    /// <remarks>The half-precision types are reached through F32, as arithmetic in them is done everywhere: in F32, then rounded.</remarks>
     /// <exception cref="ShapeException">The type is not F16, BF16, F32 or F64.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double To(DType type, double value) => type switch
     {
         DType.F64 => value,
         DType.F32 => (float)value,
-        DType.F16 => (double)(Half)value,
+        DType.F16 => (double)(Half)(float)value,
         DType.BF16 => BitConverter.UInt32BitsToSingle((uint)ToBFloat16((float)value) << 16),
         _ => throw new ShapeException($"cannot round to {type}"),
     };

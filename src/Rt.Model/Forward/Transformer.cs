@@ -80,10 +80,12 @@ public sealed class Transformer : IDisposable
     /// <param name="rowIndices">Rows to take.</param>
     /// <param name="gathered">[count, hidden], scratch.</param>
     /// <param name="destination">[count, embedding size]; <paramref name="gathered"/> itself where embeddings are not projected.</param>
-    public void FinalStates(Tensor residual, ReadOnlySpan<int> rowIndices, Tensor gathered, Tensor destination)
+    /// <param name="finalNorm">False leaves the final norm out.</param>
+    public void FinalStates(
+        Tensor residual, ReadOnlySpan<int> rowIndices, Tensor gathered, Tensor destination, bool finalNorm = true)
     {
         _device.GatherRows(residual, rowIndices, gathered);
-        if (_weights.FinalNorm is { } norm)
+        if (finalNorm && _weights.FinalNorm is { } norm)
         {
             _device.Normalize(gathered, norm, gathered);
         }

@@ -1,0 +1,470 @@
+// The CPU device: SIMD, threaded, F32 activations, weights in place in their stored dtype.
+// This file holds memory and the checks of every call; the ops are under Ops/, one per file.
+using System.Runtime.Intrinsics;
+using Rt.Core;
+
+namespace Rt.Cpu;
+
+/// <summary>Computes on the processor. Calls come from one thread at a time.</summary>
+/// <remarks>The same call gives the same bits for any number of threads. With <see cref="CpuOptions.BatchInvariant"/> a row's bits
+/// do not depend on the other rows of the call either. After the first calls of a given size nothing is allocated.</remarks>
+public sealed unsafe class CpuDevice : IDevice
+{
+    private readonly WorkerPool _pool;
+    private readonly Workspace _workspace;
+    private readonly CpuOps _ops;
+    private readonly List<Storage> _imported = [];
+
+    /// <param name="options">Threads, invariance, width; null for the defaults.</param>
+    /// <exception cref="DeviceException">The forced width is not supported by this machine.</exception>
+    /// <exception cref="UsageException">The number of threads is out of range.</exception>
+    public CpuDevice(CpuOptions? options = null)
+    {
+        Options = options ?? new CpuOptions();
+        Width = Options.ForceWidth ?? CpuOptions.WidestSupported;
+        if (!CpuOptions.IsSupported(Width))
+        {
+            throw new DeviceException($"cpu: this machine has no {Describe(Width)} registers; the widest it has are {Describe(CpuOptions.WidestSupported)}");
+        }
+
+        var threads = Options.Threads ?? Environment.ProcessorCount;
+        if (threads is < 1 or > CpuOptions.MaxThreads)
+        {
+            throw new UsageException($"cpu: expected a number of threads from 1 to {CpuOptions.MaxThreads}, found {threads}");
+        }
+
+        _pool = new WorkerPool(threads);
+        _workspace = new Workspace(_pool.ActiveThreads);
+        var invariant = Options.BatchInvariant;
+        _ops = Width switch
+        {
+            SimdWidth.Vector512 => new CpuOps<Simd512, Vector512<float>>(_pool, _workspace, invariant),
+            SimdWidth.Vector256 => new CpuOps<Simd256, Vector256<float>>(_pool, _workspace, invariant),
+            SimdWidth.Vector128 => new CpuOps<Simd128, Vector128<float>>(_pool, _workspace, invariant),
+            _ => new CpuOps<SimdScalar, float>(_pool, _workspace, invariant),
+        };
+    }
+
+    /// <summary>What the device was made with.</summary>
+    public CpuOptions Options { get; }
+
+    /// <summary>Register width in use.</summary>
+    public SimdWidth Width { get; }
+
+    /// <inheritdoc/>
+    public string Name => "cpu";
+
+    /// <inheritdoc/>
+    public string Description =>
+        $"cpu, {Describe(Width)}, {_pool.Threads} {(_pool.Threads == 1 ? "thread" : "threads")}{(Options.BatchInvariant ? ", batch-invariant" : "")}";
+
+    /// <inheritdoc/>
+    public DType ActivationType => DType.F32;
+
+    private static string Describe(SimdWidth width) => width == SimdWidth.Scalar ? "scalar" : $"{(int)width}-bit";
+
+    /// <inheritdoc/>
+    public Tensor Allocate(DType type, int dim0, int dim1, int dim2) => HostTensors.Allocate(type, dim0, dim1, dim2);
+
+    /// <inheritdoc/>
+    /// <remarks>F32, F16 and BF16 are used where they lie; F64 is rounded to an F32 copy that the device owns.</remarks>
+    public Tensor Import(Tensor host)
+    {
+        if (host.DType is DType.F32 or DType.F16 or DType.BF16)
+        {
+            Guard.Weights(nameof(Import), host);
+            return host;
+        }
+
+        if (host.DType != DType.F64 || host.Storage is not HostStorage)
+        {
+            throw new ShapeException($"Import: the cpu device does not compute with {host}");
+        }
+
+        var copy = HostTensors.Allocate(DType.F32, host.Dim0, host.Dim1, host.Dim2);
+        _imported.Add(copy.Storage);
+        _ops.Copy(host, copy);
+        return copy;
+    }
+
+    /// <inheritdoc/>
+    public void Upload(ReadOnlySpan<double> source, Tensor destination)
+    {
+        CheckLength(source.Length, destination);
+        var next = 0;
+        for (var i = 0; i < destination.Dim0; i++)
+        {
+            for (var j = 0; j < destination.Dim1; j++)
+            {
+                for (var k = 0; k < destination.Dim2; k++)
+                {
+                    HostTensors.Store(
+                        destination.HostPointer(), i * destination.Stride0 + j * destination.Stride1 + k, destination.DType, source[next++]);
+                }
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Download(Tensor source, Span<float> destination)
+    {
+        CheckLength(destination.Length, source);
+        var next = 0;
+        for (var i = 0; i < source.Dim0; i++)
+        {
+            for (var j = 0; j < source.Dim1; j++)
+            {
+                var row = i * source.Stride0 + j * source.Stride1;
+                if (source.DType == DType.F32)
+                {
+                    new ReadOnlySpan<float>((float*)source.HostPointer() + row, source.Dim2).CopyTo(destination[next..]);
+                    next += source.Dim2;
+                    continue;
+                }
+
+                for (var k = 0; k < source.Dim2; k++)
+                {
+                    destination[next++] = (float)HostTensors.Load(source.HostPointer(), row + k, source.DType);
+                }
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Download(Tensor source, Span<double> destination)
+    {
+        CheckLength(destination.Length, source);
+        var next = 0;
+        for (var i = 0; i < source.Dim0; i++)
+        {
+            for (var j = 0; j < source.Dim1; j++)
+            {
+                for (var k = 0; k < source.Dim2; k++)
+                {
+                    destination[next++] = HostTensors.Load(source.HostPointer(), i * source.Stride0 + j * source.Stride1 + k, source.DType);
+                }
+            }
+        }
+    }
+
+    private static void CheckLength(int length, Tensor tensor)
+    {
+        if (length != tensor.Count)
+        {
+            throw new ShapeException($"{length} host values do not fit {tensor}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Begin(RowBatch rows)
+    {
+        // Tokens, positions and sequences are read where they lie.
+    }
+
+    /// <inheritdoc/>
+    public void Embed(RowBatch rows, Tensor table, double scale, Tensor destination)
+    {
+        Guard.Weights(nameof(Embed), table);
+        Guard.Activations(nameof(Embed), destination);
+        Guard.Fits(nameof(Embed), table.Dim0 == 1 && IsMatrix(destination, rows.RowCount, table.Columns), table, destination);
+        Guard.Indices(nameof(Embed), rows.TokenIds, table.Rows, table);
+        _ops.Embed(rows, table, scale, destination);
+    }
+
+    /// <inheritdoc/>
+    public void AddPositions(RowBatch rows, Tensor table, int offset, Tensor destination)
+    {
+        Guard.Weights(nameof(AddPositions), table);
+        Guard.Activations(nameof(AddPositions), destination);
+        Guard.Fits(nameof(AddPositions), table.Dim0 == 1 && IsMatrix(destination, rows.RowCount, table.Columns), table, destination);
+        foreach (var position in rows.Positions)
+        {
+            if ((ulong)(position + (long)offset) >= (ulong)table.Rows)
+            {
+                throw new ShapeException($"AddPositions: position {position} + {offset} is outside {table}");
+            }
+        }
+
+        _ops.AddPositions(rows, table, offset, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Normalize(Tensor x, Norm norm, Tensor destination)
+    {
+        Guard.Activations(nameof(Normalize), x);
+        Guard.Activations(nameof(Normalize), destination);
+        Guard.SameShape(nameof(Normalize), x, destination);
+        if (norm.Weight is { } weight)
+        {
+            Guard.Weights(nameof(Normalize), weight);
+            Guard.Fits(nameof(Normalize), weight.Count == x.Columns, x, weight);
+        }
+
+        if (norm.Bias is { } bias)
+        {
+            Guard.Weights(nameof(Normalize), bias);
+            Guard.Fits(nameof(Normalize), bias.Count == x.Columns, x, bias);
+        }
+
+        _ops.Normalize(x, norm, destination);
+    }
+
+    /// <inheritdoc/>
+    public void MatMul(Tensor x, Linear linear, bool accumulate, Tensor destination)
+    {
+        Guard.Activations(nameof(MatMul), x);
+        Guard.Activations(nameof(MatMul), destination);
+        CheckLinear(nameof(MatMul), x, linear);
+        Guard.Fits(nameof(MatMul), x.Dim0 == 1 && IsMatrix(destination, x.Rows, linear.Out), x, destination);
+        _ops.MatMul(x, linear, accumulate, destination);
+    }
+
+    private static void CheckLinear(string op, Tensor x, Linear linear)
+    {
+        foreach (ref readonly var part in linear.Parts.AsSpan())
+        {
+            Guard.Weights(op, part.Weight);
+            Guard.Fits(op, part.Weight.Dim0 == 1 && part.In == x.Columns, x, part.Weight);
+            if (part.Bias is { } bias)
+            {
+                Guard.Weights(op, bias);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Activate(Tensor x, Activation activation, Tensor destination)
+    {
+        Guard.Activations(nameof(Activate), x);
+        Guard.Activations(nameof(Activate), destination);
+        Guard.SameShape(nameof(Activate), x, destination);
+        _ops.Activate(x, activation, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Gate(Tensor gate, Tensor up, Activation activation, Tensor destination)
+    {
+        Guard.Activations(nameof(Gate), gate);
+        Guard.Activations(nameof(Gate), up);
+        Guard.Activations(nameof(Gate), destination);
+        Guard.SameShape(nameof(Gate), gate, up);
+        Guard.SameShape(nameof(Gate), gate, destination);
+        _ops.Gate(gate, up, activation, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Add(Tensor x, Tensor y, Tensor destination)
+    {
+        Guard.Activations(nameof(Add), x);
+        Guard.Activations(nameof(Add), y);
+        Guard.Activations(nameof(Add), destination);
+        Guard.SameShape(nameof(Add), x, y);
+        Guard.SameShape(nameof(Add), x, destination);
+        _ops.Add(x, y, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Copy(Tensor source, Tensor destination)
+    {
+        Guard.SameShape(nameof(Copy), source, destination);
+        _ops.Copy(source, destination);
+    }
+
+    /// <inheritdoc/>
+    public void SoftCap(Tensor x, double cap)
+    {
+        Guard.Activations(nameof(SoftCap), x);
+        _ops.SoftCap(x, cap);
+    }
+
+    /// <inheritdoc/>
+    public void AppendKv(Tensor query, Tensor key, Tensor value, RowBatch rows, int layer, RotaryTable? rotary)
+    {
+        const string Op = nameof(AppendKv);
+        Guard.Activations(Op, query);
+        Guard.Activations(Op, key);
+        Guard.Activations(Op, value);
+        Guard.SameShape(Op, key, value);
+        Guard.Fits(Op, query.Dim0 == key.Dim0 && query.Dim2 == key.Dim2 && key.Dim0 == rows.RowCount, query, key);
+        CheckCache(Op, key, rows, layer);
+        Guard.Fits(Op, key.Dim1 == rows.Cache.KvHeads, key, rows.Cache[layer].Key);
+        if (rotary is not null)
+        {
+            Guard.Activations(Op, rotary.Cos);
+            Guard.Activations(Op, rotary.Sin);
+            Guard.SameShape(Op, rotary.Cos, rotary.Sin);
+            Guard.Fits(Op, rotary.RotaryDim <= key.Dim2 && rotary.RotaryDim % 2 == 0
+                && rotary.Cos.Dim0 == 1 && rotary.Cos.Columns == rotary.RotaryDim / 2, key, rotary.Cos);
+            if (rotary.ByRow)
+            {
+                Guard.Fits(Op, rotary.Cos.Rows >= rows.RowCount, key, rotary.Cos);
+            }
+            else
+            {
+                Guard.Indices(Op, rows.Positions, rotary.Cos.Rows, rotary.Cos);
+            }
+        }
+
+        _ops.AppendKv(query, key, value, rows, layer, rotary);
+    }
+
+    /// <summary>The batch's caches hold heads of the query's width, and room for its sequences.</summary>
+    private static void CheckCache(string op, Tensor heads, RowBatch rows, int layer)
+    {
+        Guard.Activations(op, rows.Cache[layer].Key);
+        Guard.Fits(op, rows.Cache.HeadDim == heads.Dim2, heads, rows.Cache[layer].Key);
+        for (var i = 0; i < rows.Prefixes.Count; i++)
+        {
+            var prefix = rows.Prefixes[i].Cache;
+            Guard.Activations(op, prefix[layer].Key);
+            Guard.Fits(op, prefix.HeadDim == heads.Dim2 && prefix.KvHeads == rows.Cache.KvHeads, heads, prefix[layer].Key);
+        }
+    }
+
+    private static void CheckAttention(string op, Tensor query, RowBatch rows, int layer, Tensor? slopes)
+    {
+        Guard.Activations(op, query);
+        CheckCache(op, query, rows, layer);
+        Guard.Fits(op, query.Dim0 == rows.RowCount && query.Dim1 % rows.Cache.KvHeads == 0, query, rows.Cache[layer].Key);
+        if (slopes is { } alibi)
+        {
+            Guard.Activations(op, alibi);
+            Guard.Fits(op, alibi.Count == query.Dim1 && alibi.IsContiguous, query, alibi);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Attention(Tensor query, RowBatch rows, int layer, in AttentionOptions options, Tensor destination)
+    {
+        CheckAttention(nameof(Attention), query, rows, layer, options.AlibiSlopes);
+        Guard.Activations(nameof(Attention), destination);
+        Guard.SameShape(nameof(Attention), query, destination);
+        _ops.Attention(query, rows, layer, options, destination);
+    }
+
+    /// <inheritdoc/>
+    public void AttentionScores(
+        Tensor query, RowBatch rows, int layer, in AttentionOptions options, bool probabilities, Tensor destination)
+    {
+        const string Op = nameof(AttentionScores);
+        CheckAttention(Op, query, rows, layer, options.AlibiSlopes);
+        Guard.Activations(Op, destination);
+        Guard.Fits(Op, query.Dim0 == destination.Dim0 && query.Dim1 == destination.Dim1, query, destination);
+        foreach (ref readonly var sequence in rows.Sequences)
+        {
+            Guard.Fits(Op, destination.Dim2 >= sequence.PrefixLength + sequence.Length, destination, rows.Cache[layer].Key);
+        }
+
+        _ops.AttentionScores(query, rows, layer, options, probabilities, destination);
+    }
+
+    /// <inheritdoc/>
+    public void LinearAttention(
+        Tensor query, RowBatch rows, int layer, double scale, LinearAttentionForm form, Tensor destination)
+    {
+        CheckAttention(nameof(LinearAttention), query, rows, layer, null);
+        Guard.Activations(nameof(LinearAttention), destination);
+        Guard.SameShape(nameof(LinearAttention), query, destination);
+        _ops.LinearAttention(query, rows, layer, scale, form, destination);
+    }
+
+    /// <inheritdoc/>
+    public void AccumulateMetaGradient(
+        KvLayer current, KvLayer kept, KvLayer velocity, in MetaGradientStep step, Tensor? squaredNorms)
+    {
+        const string Op = nameof(AccumulateMetaGradient);
+        CheckUpdate(Op, current.Key, kept.Key, velocity.Key);
+        CheckUpdate(Op, current.Value, kept.Value, velocity.Value);
+        Guard.SameShape(Op, current.Key, current.Value);
+        if (squaredNorms is { } norms)
+        {
+            Guard.Fits(Op, norms is { DType: DType.F64, Count: 2, IsContiguous: true }, current.Key, norms);
+        }
+
+        _ops.AccumulateMetaGradient(current, kept, velocity, step, squaredNorms);
+    }
+
+    private static void CheckUpdate(string op, Tensor current, Tensor kept, Tensor velocity)
+    {
+        Guard.Activations(op, current);
+        Guard.Activations(op, kept);
+        Guard.Activations(op, velocity);
+        Guard.SameShape(op, current, kept);
+        Guard.SameShape(op, current, velocity);
+    }
+
+    /// <inheritdoc/>
+    public void PatchRows(Tensor x, ReadOnlySpan<int> rowIndices, Tensor vectors, PatchMode mode, double scale)
+    {
+        const string Op = nameof(PatchRows);
+        Guard.Activations(Op, x);
+        Guard.Activations(Op, vectors);
+        Guard.Fits(Op, vectors.Rows == rowIndices.Length && vectors.Columns == x.Columns, x, vectors);
+        Guard.Indices(Op, rowIndices, x.Rows, x);
+        _ops.PatchRows(x, rowIndices, vectors, mode, scale);
+    }
+
+    /// <inheritdoc/>
+    public void GatherRows(Tensor x, ReadOnlySpan<int> rowIndices, Tensor destination)
+    {
+        const string Op = nameof(GatherRows);
+        Guard.Activations(Op, x);
+        Guard.Activations(Op, destination);
+        Guard.Fits(Op, destination.Rows == rowIndices.Length && destination.Columns == x.Columns, x, destination);
+        Guard.Indices(Op, rowIndices, x.Rows, x);
+        _ops.GatherRows(x, rowIndices, destination);
+    }
+
+    /// <inheritdoc/>
+    public void ArgMax(Tensor x, Span<int> indices)
+    {
+        Guard.Activations(nameof(ArgMax), x);
+        if (indices.Length != x.Rows || x.Columns == 0)
+        {
+            throw new ShapeException($"ArgMax: {indices.Length} indices do not fit {x}");
+        }
+
+        _ops.ArgMax(x, indices);
+    }
+
+    /// <inheritdoc/>
+    public void LogProbabilities(
+        Tensor x, Linear head, double softCap, ReadOnlySpan<TokenTarget> targets, Span<double> destination)
+    {
+        const string Op = nameof(LogProbabilities);
+        Guard.Activations(Op, x);
+        CheckLinear(Op, x, head);
+        if (destination.Length != targets.Length)
+        {
+            throw new ShapeException($"{Op}: {targets.Length} targets do not fit {destination.Length} results");
+        }
+
+        for (var i = 0; i < targets.Length; i++)
+        {
+            var (row, token) = targets[i];
+            if ((uint)row >= (uint)x.Rows || (uint)token >= (uint)head.Out || (i > 0 && row < targets[i - 1].Row))
+            {
+                throw new ShapeException(
+                    $"{Op}: target {i} (row {row}, token {token}) is outside {x} and a head of {head.Out} tokens, or rows do not ascend");
+            }
+        }
+
+        _ops.LogProbabilities(x, head, softCap, targets, destination);
+    }
+
+    private static bool IsMatrix(Tensor tensor, int rows, int columns) =>
+        tensor.Dim0 == 1 && tensor.Dim1 == rows && tensor.Columns == columns;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _pool.Dispose();
+        _workspace.Dispose();
+        foreach (var storage in _imported)
+        {
+            storage.Dispose();
+        }
+
+        _imported.Clear();
+    }
+}

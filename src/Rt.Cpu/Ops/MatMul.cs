@@ -1,0 +1,268 @@
+// MatMul: destination = x Wᵀ + b for weights as they are stored. Which of four forms runs depends on rows and layout:
+// [out, in] few rows: dot products; [out, in] many rows: packed tiles; [in, out] likewise as scaled sums of rows, or packed tiles.
+using Rt.Core;
+
+namespace Rt.Cpu;
+
+/// <summary>One part of a linear map as the kernels see it.</summary>
+internal unsafe struct MatMulPart
+{
+    public byte* Weight;
+    public long Stride;
+    public DType Type;
+    public bool InputMajor;
+
+    /// <summary>In F32, or null.</summary>
+    public float* Bias;
+
+    /// <summary>Outputs of this part, and its first column in the whole map's output.</summary>
+    public int Out, Column;
+
+    /// <summary>Outputs that one chunk computes, and the part's first chunk.</summary>
+    public int ChunkOut, FirstChunk;
+}
+
+/// <summary>A linear map and its packed argument.</summary>
+internal unsafe struct MatMulPlan
+{
+    public MatMulPart* Parts;
+    public int PartCount;
+    public int ChunkCount;
+    public int Rows, In;
+
+    /// <summary>Whether [out, in] parts run as dot products, and [in, out] parts as sums of rows; else as packed tiles.</summary>
+    public bool Dot, RowSums;
+
+    /// <summary>x [rows, PaddedIn], zeros after In; for dot products and sums of rows.</summary>
+    public float* PaddedRows;
+    public int PaddedIn;
+
+    /// <summary>xᵀ in panels of up to three registers of rows, each [In, lanes]; for packed [out, in].</summary>
+    public float* Panels;
+
+    /// <summary>x in sides of eight rows and <see cref="Tile.Depth"/> columns; for packed [in, out].</summary>
+    public float* Sides;
+
+    /// <summary>Scratch of the threads, and its bytes per thread.</summary>
+    public byte* Scratch;
+    public long ScratchStride;
+}
+
+internal sealed unsafe partial class CpuOps<TW, TV>
+{
+    /// <summary>Most rows that run as dot products: from here on packing the rows pays.</summary>
+    private const int MaxDotRows = 24;
+
+    /// <summary>Most rows that run as sums of weight rows for [in, out].</summary>
+    private const int MaxSumRows = 16;
+
+    public override void MatMul(Tensor x, Linear linear, bool accumulate, Tensor destination)
+    {
+        if (x.Rows == 0)
+        {
+            return;
+        }
+
+        var plan = PlanMatMul(linear, x.Rows, scratchFloats: 0);
+        PackRows(ref plan, (float*)x.HostPointer(), (nint)x.Stride1);
+        var job = new MatMulJob
+        {
+            Plan = plan,
+            Accumulate = accumulate,
+            Destination = (float*)destination.HostPointer(),
+            DestinationStride = (nint)destination.Stride1,
+        };
+        pool.Run(ref job, plan.ChunkCount);
+    }
+
+    /// <summary>Chooses the form, lays the parts out in chunks and reserves scratch.</summary>
+    /// <param name="linear">The map.</param>
+    /// <param name="rows">Rows of the argument.</param>
+    /// <param name="scratchFloats">F32 elements per thread that the caller wants at the start of each thread's scratch.</param>
+    /// <param name="chunkOut">Outputs per chunk where the caller fixes them, else 0.</param>
+    private MatMulPlan PlanMatMul(Linear linear, int rows, long scratchFloats, int chunkOut = 0)
+    {
+        var plan = new MatMulPlan
+        {
+            PartCount = linear.Parts.Length,
+            Rows = rows,
+            In = linear.In,
+            Dot = batchInvariant || rows <= MaxDotRows,
+            RowSums = rows <= MaxSumRows,
+            PaddedIn = (linear.In + TW.Count - 1) / TW.Count * TW.Count,
+        };
+        var biasFloats = 0L;
+        foreach (var part in linear.Parts)
+        {
+            biasFloats += part.Bias is null ? 0 : part.Out;
+        }
+
+        var partBytes = (sizeof(MatMulPart) * plan.PartCount + 63) & ~63;
+        var memory = workspace.Parts.Bytes(partBytes + biasFloats * sizeof(float));
+        plan.Parts = (MatMulPart*)memory;
+        var biases = (float*)(memory + partBytes);
+        var column = 0;
+        var scratch = 0L;
+        for (var p = 0; p < plan.PartCount; p++)
+        {
+            ref readonly var source = ref linear.Parts[p];
+            ref var part = ref plan.Parts[p];
+            part = new MatMulPart
+            {
+                Weight = source.Weight.HostPointer(),
+                Stride = source.Weight.Stride1,
+                Type = source.Weight.DType,
+                InputMajor = source.InputMajor,
+                Out = source.Out,
+                Column = column,
+                FirstChunk = plan.ChunkCount,
+            };
+            if (source.Bias is { } bias)
+            {
+                part.Bias = AsF32(bias, biases);
+                biases += part.Out;
+            }
+
+            part.ChunkOut = chunkOut > 0 ? chunkOut : ChunkOutputs(plan, part.InputMajor, linear.Out);
+            plan.ChunkCount += (part.Out + part.ChunkOut - 1) / part.ChunkOut;
+            scratch = Math.Max(scratch, BlockScratchFloats(plan, part));
+            column += part.Out;
+        }
+
+        // A head's block of logits comes first; the forms' own scratch follows it.
+        plan.Scratch = workspace.PerWorker((scratchFloats + scratch) * sizeof(float), out plan.ScratchStride)
+            + scratchFloats * sizeof(float);
+        return plan;
+    }
+
+    /// <summary>Outputs per chunk: enough chunks to share evenly, few enough that each streams its weights.</summary>
+    private int ChunkOutputs(in MatMulPlan plan, bool inputMajor, int totalOut)
+    {
+        int Share(int perThread, int unit, int most)
+        {
+            var wanted = totalOut / (pool.Threads * perThread);
+            return Math.Clamp((wanted + unit - 1) / unit * unit, unit, most);
+        }
+
+        return inputMajor
+            ? plan.RowSums ? Share(2, 64, 1024) : Share(6, PanelLanes, 2 * PanelLanes)
+            : plan.Dot ? Share(8, Tile.Rows, 128) : Share(6, Tile.Rows, PackedOutputs);
+    }
+
+    private long BlockScratchFloats(in MatMulPlan plan, in MatMulPart part) => part.InputMajor
+        ? plan.RowSums ? RowSumsScratch(plan.Rows, part.ChunkOut) : PackedInputMajorScratch(plan.Rows)
+        : plan.Dot ? 0 : PackedScratch(plan.Rows);
+
+    /// <summary>Lays x out as the plan's forms read it, on all threads.</summary>
+    private void PackRows(ref MatMulPlan plan, float* x, nint stride)
+    {
+        var padded = false;
+        var panels = false;
+        var sides = false;
+        for (var p = 0; p < plan.PartCount; p++)
+        {
+            padded |= plan.Parts[p].InputMajor ? plan.RowSums : plan.Dot;
+            panels |= !plan.Parts[p].InputMajor && !plan.Dot;
+            sides |= plan.Parts[p].InputMajor && !plan.RowSums;
+        }
+
+        var paddedSize = padded ? (long)plan.Rows * plan.PaddedIn : 0;
+        var panelSize = panels ? (long)PanelRows(plan.Rows) * plan.In : 0;
+        var sideSize = sides ? SidesSize(plan) : 0;
+        // Each region starts on a cache line.
+        paddedSize = (paddedSize + 15) & ~15L;
+        panelSize = (panelSize + 15) & ~15L;
+        var memory = workspace.PackedRows.Floats(paddedSize + panelSize + sideSize);
+        plan.PaddedRows = padded ? memory : null;
+        plan.Panels = panels ? memory + paddedSize : null;
+        plan.Sides = sides ? memory + paddedSize + panelSize : null;
+        if (padded)
+        {
+            CopyPadded(plan, x, stride);
+        }
+
+        if (panels)
+        {
+            var job = new PackPanelsJob { Plan = plan, X = x, Stride = stride };
+            pool.Run(ref job, job.Chunks);
+        }
+
+        if (sides)
+        {
+            var job = new PackSidesJob { Plan = plan, X = x, Stride = stride };
+            pool.Run(ref job, job.Chunks);
+        }
+    }
+
+    private static void CopyPadded(in MatMulPlan plan, float* x, long stride)
+    {
+        for (var row = 0; row < plan.Rows; row++)
+        {
+            var target = new Span<float>(plan.PaddedRows + (long)row * plan.PaddedIn, plan.PaddedIn);
+            new ReadOnlySpan<float>(x + row * stride, plan.In).CopyTo(target);
+            target[plan.In..].Clear();
+        }
+    }
+
+    /// <summary>Outputs [first, last) of one part for all rows, into out[row * stride + output - first].</summary>
+    private static void MatMulBlock(
+        in MatMulPlan plan, in MatMulPart part, int first, int last, float* output, nint stride, bool accumulate, int worker)
+    {
+        var scratch = (float*)(plan.Scratch + worker * plan.ScratchStride);
+        switch (part.Type)
+        {
+            case DType.F32: MatMulBlock<WeightF32>(plan, part, first, last, output, stride, accumulate, scratch); break;
+            case DType.F16: MatMulBlock<WeightF16>(plan, part, first, last, output, stride, accumulate, scratch); break;
+            case DType.BF16: MatMulBlock<WeightBF16>(plan, part, first, last, output, stride, accumulate, scratch); break;
+            default: throw new ShapeException($"the cpu device does not compute with {part.Type} weights");
+        }
+    }
+
+    private static void MatMulBlock<TE>(
+        in MatMulPlan plan, in MatMulPart part, int first, int last, float* output, nint stride, bool accumulate, float* scratch)
+        where TE : IWeightType
+    {
+        if (part.InputMajor)
+        {
+            if (plan.RowSums)
+            {
+                RowSumsBlock<TE>(plan, part, first, last, output, stride, accumulate, scratch);
+            }
+            else
+            {
+                PackedInputMajorBlock<TE>(plan, part, first, last, output, stride, accumulate, scratch);
+            }
+        }
+        else if (plan.Dot)
+        {
+            DotBlock<TE>(plan, part, first, last, output, stride, accumulate);
+        }
+        else
+        {
+            PackedBlock<TE>(plan, part, first, last, output, stride, accumulate, scratch);
+        }
+    }
+
+    private struct MatMulJob : IJob
+    {
+        public MatMulPlan Plan;
+        public float* Destination;
+        public nint DestinationStride;
+        public bool Accumulate;
+
+        public void Run(int chunk, int worker)
+        {
+            var p = Plan.PartCount - 1;
+            while (Plan.Parts[p].FirstChunk > chunk)
+            {
+                p--;
+            }
+
+            ref var part = ref Plan.Parts[p];
+            var first = (chunk - part.FirstChunk) * part.ChunkOut;
+            var last = Math.Min(part.Out, first + part.ChunkOut);
+            MatMulBlock(
+                Plan, part, first, last, Destination + part.Column + first, DestinationStride, Accumulate, worker);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+// Vector256 lanes (AVX2): 8 F32 per register, 16 registers.
+// Half-precision widening and rounding by integer arithmetic, because .NET has neither F16C nor BF16 conversions.
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Rt.Cpu;
+
+internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
+{
+    public static int Count => 8;
+
+    public static bool ManyRegisters => false;
+
+    public static Vector256<float> Zero => Vector256<float>.Zero;
+
+    public static Vector256<float> Indices => Vector256.CreateSequence(0f, 1f);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Create(float value) => Vector256.Create(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Load(float* source) => Vector256.Load(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Vector256<float> value, float* destination) => value.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> LoadWidened(ushort* source) =>
+        Avx2.ConvertToVector256Int32(Vector128.Load(source)).AsUInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadBFloat16(ushort* source) => (LoadWidened(source) << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadFloat16(ushort* source) => WidenFloat16(LoadWidened(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> WidenFloat16(Vector256<uint> half)
+    {
+        var magnitude = (half & Vector256.Create(0x7FFFu)) << 13;
+        var sign = (half & Vector256.Create(0x8000u)) << 16;
+        // Rebias the exponent from 15 to 127; infinities and NaN once more, so that it becomes 255.
+        var normal = magnitude + Vector256.Create(112u << 23);
+        var special = normal + Vector256.Create(112u << 23);
+        // A subnormal is mantissa * 2^-24: put the mantissa under the exponent of 2^-14, then take 2^-14 away.
+        var subnormal = ((magnitude + Vector256.Create(113u << 23)).AsSingle()
+            - Vector256.Create(113u << 23).AsSingle()).AsUInt32();
+        var result = Vector256.ConditionalSelect(
+            Vector256.LessThan(magnitude, Vector256.Create(1u << 23)), subnormal, normal);
+        result = Vector256.ConditionalSelect(
+            Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(31u << 23)), special, result);
+        return (result | sign).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Add(Vector256<float> a, Vector256<float> b) => a + b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Subtract(Vector256<float> a, Vector256<float> b) => a - b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Multiply(Vector256<float> a, Vector256<float> b) => a * b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Divide(Vector256<float> a, Vector256<float> b) => a / b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> MultiplyAdd(Vector256<float> a, Vector256<float> b, Vector256<float> c) =>
+        Vector256.MultiplyAddEstimate(a, b, c);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Max(Vector256<float> a, Vector256<float> b) =>
+        Vector256.ConditionalSelect(Vector256.GreaterThan(a, b), a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Abs(Vector256<float> a) => Vector256.Abs(a);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Round(Vector256<float> a) => Vector256.Round(a);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> ScaleByPowerOfTwo(Vector256<float> a, Vector256<float> n)
+    {
+        // Two factors, each a normal number, so that the result overflows or becomes subnormal with one rounding.
+        var exponent = Vector256.ConvertToInt32Native(n);
+        var first = exponent >> 1;
+        var bias = Vector256.Create(127);
+        return a * ((first + bias) << 23).AsSingle() * ((exponent - first + bias) << 23).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> GreaterThan(Vector256<float> a, Vector256<float> b) => Vector256.GreaterThan(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Select(Vector256<float> mask, Vector256<float> a, Vector256<float> b) =>
+        Vector256.ConditionalSelect(mask, a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector256<float> a) => Vector128.Sum(a.GetLower() + a.GetUpper());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MaxAcross(Vector256<float> a) => Simd128.MaxAcross(Simd128.Max(a.GetLower(), a.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> RoundToBFloat16(Vector256<float> a)
+    {
+        var bits = a.AsUInt32();
+        var rounded = (bits + Vector256.Create(0x7FFFu) + ((bits >> 16) & Vector256.Create(1u))) & Vector256.Create(0xFFFF0000u);
+        return Vector256.ConditionalSelect(Vector256.Equals(a, a), rounded.AsSingle(), a);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> RoundToFloat16(Vector256<float> a)
+    {
+        var bits = a.AsUInt32();
+        var sign = bits & Vector256.Create(0x80000000u);
+        var magnitude = (bits ^ sign).AsSingle();
+        var rounded = ((bits ^ sign) + Vector256.Create(0xFFFu) + ((bits >> 13) & Vector256.Create(1u))) & Vector256.Create(0xFFFFE000u);
+        // Below 2^-14 the quantum is 2^-24, the unit in the last place of 0.5.
+        var half = Vector256.Create(0.5f);
+        var subnormal = (magnitude + half - half).AsUInt32();
+        var result = Vector256.ConditionalSelect(
+            Vector256.LessThan(magnitude, Vector256.Create(6.103515625e-5f)).AsUInt32(), subnormal, rounded);
+        result = Vector256.ConditionalSelect(
+            Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(65520f)).AsUInt32(), Vector256.Create(0x7F800000u), result);
+        return Vector256.ConditionalSelect(Vector256.Equals(a, a), (result | sign).AsSingle(), a);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddSquares(Vector256<float> a, double* sums)
+    {
+        var (low, high) = Vector256.Widen(a);
+        (Vector256.Load(sums) + low * low).Store(sums);
+        (Vector256.Load(sums + 4) + high * high).Store(sums + 4);
+    }
+}

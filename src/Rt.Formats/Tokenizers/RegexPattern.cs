@@ -1,0 +1,161 @@
+// A pattern that a file brings along, run by .NET's regex engine under bounds: linear time where it can be, a deadline always.
+// Source: own; the meaning is that of Oniguruma (Ruby syntax), which Hugging Face tokenizers uses.
+using System.Buffers;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Rt.Core;
+
+namespace Rt.Formats.Tokenizers;
+
+/// <summary>A regular expression from a file. Each code point is matched as one character.</summary>
+/// <remarks>.NET matches UTF-16 units: code points above U+FFFF are therefore shown to it as a rare letter, mark or
+/// symbol of the same general category. A pattern that names such a code point is refused.</remarks>
+internal sealed class RegexPattern : SplitPattern
+{
+    private const int LongestPattern = 10_000;
+
+    // One text may keep the engine busy for this long, whatever the pattern.
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
+    private static readonly char[] StandIns = MakeStandIns();
+
+    private readonly string _file;
+    private readonly string _path;
+    private readonly Regex _regex;
+
+    /// <exception cref="BadFileException">The pattern is no regular expression.</exception>
+    /// <exception cref="UnsupportedModelException">The pattern uses what this runtime does not match.</exception>
+    public RegexPattern(JsonField field, string pattern)
+    {
+        (_file, _path) = (field.File, field.Path);
+        if (pattern.Length > LongestPattern)
+        {
+            throw field.Bad($"a pattern of {pattern.Length} characters is longer than the {LongestPattern} that are compiled");
+        }
+
+        RefuseOtherDialects(field, pattern);
+        const RegexOptions Options = RegexOptions.CultureInvariant | RegexOptions.Multiline;
+        try
+        {
+            _regex = new Regex(pattern, Options | RegexOptions.NonBacktracking, Deadline);
+        }
+        catch (NotSupportedException)
+        {
+            _regex = new Regex(pattern, Options, Deadline);
+        }
+        catch (RegexParseException e)
+        {
+            throw new UnsupportedModelException(
+                $"{_file}: {_path}: the pattern '{Shown(pattern)}' is not one this runtime can match: {e.Message}");
+        }
+    }
+
+    /// <exception cref="BadFileException">The pattern took longer than the deadline.</exception>
+    public override void Matches(ReadOnlySpan<byte> text, SpanList<Range32> matches)
+    {
+        char[] characters = ArrayPool<char>.Shared.Rent(Math.Max(1, text.Length));
+        try
+        {
+            int count = 0;
+            for (int i = 0; i < text.Length;)
+            {
+                int point = UnicodeText.CodePointAt(text, i, out int length);
+                characters[count++] = point < 0x10000 ? (char)point : StandIns[(int)CharUnicodeInfo.GetUnicodeCategory(point)];
+                i += length;
+            }
+
+            Find(text, characters.AsSpan(0, count), matches);
+        }
+        finally
+        {
+            ArrayPool<char>.Shared.Return(characters);
+        }
+    }
+
+    private void Find(ReadOnlySpan<byte> text, ReadOnlySpan<char> characters, SpanList<Range32> matches)
+    {
+        long started = Stopwatch.GetTimestamp();
+        try
+        {
+            int position = 0, index = 0;
+            foreach (ValueMatch match in _regex.EnumerateMatches(characters))
+            {
+                int start = Advance(text, position, match.Index - index);
+                int end = Advance(text, start, match.Length);
+                matches.Add(new Range32(start, end));
+                (position, index) = (end, match.Index + match.Length);
+                if (Stopwatch.GetElapsedTime(started) > Deadline)
+                {
+                    throw TooSlow(null);
+                }
+            }
+        }
+        catch (RegexMatchTimeoutException e)
+        {
+            throw TooSlow(e);
+        }
+    }
+
+    private BadFileException TooSlow(Exception? inner) =>
+        new(_file, $"{_path}: the pattern '{Shown(_regex.ToString())}' took longer than {Deadline.TotalSeconds} s on this text", inner);
+
+    private static int Advance(ReadOnlySpan<byte> text, int position, int characters)
+    {
+        for (; characters > 0; characters--)
+        {
+            position += UnicodeText.LengthOf(text[position]);
+        }
+
+        return position;
+    }
+
+    // What Oniguruma reads differently from .NET must not be matched in silence.
+    private static void RefuseOtherDialects(JsonField field, string pattern)
+    {
+        bool inClass = false;
+        for (int i = 0; i < pattern.Length; i++)
+        {
+            char c = pattern[i];
+            string? problem = char.IsSurrogate(c) ? "a code point above U+FFFF" : null;
+            if (c == '\\' && i + 1 < pattern.Length)
+            {
+                problem ??= pattern[++i] is 'h' or 'H' or 'R' or 'X' or 'K' or 'N' or 'O' or 'y' or 'Y' or 'k' ? $"\\{pattern[i]}" : null;
+            }
+            else if (inClass)
+            {
+                problem ??= c == '[' ? "a class within a class" : c == '&' && pattern.AsSpan(i).StartsWith("&&") ? "&& in a class" : null;
+                inClass = c != ']';
+            }
+            else if (c == '[')
+            {
+                inClass = true;
+                i += pattern.AsSpan(i).StartsWith("[^]") ? 2 : pattern.AsSpan(i).StartsWith("[]") || pattern.AsSpan(i).StartsWith("[^") ? 1 : 0;
+            }
+
+            if (problem is not null)
+            {
+                throw new UnsupportedModelException(
+                    $"{field.File}: {field.Path}: the pattern '{Shown(pattern)}' uses {problem}, which this runtime does not match");
+            }
+        }
+    }
+
+    private static string Shown(string pattern) => pattern.Length <= 60 ? pattern : pattern[..60] + "...";
+
+    // For each general category its first character from the Runic block on, where no pattern names single characters.
+    private static char[] MakeStandIns()
+    {
+        var table = new char[(int)UnicodeCategory.OtherNotAssigned + 1];
+        Array.Fill(table, '\uE000');
+        for (int c = 0xFFFF; c >= 0x16A0; c--)
+        {
+            UnicodeCategory category = CharUnicodeInfo.GetUnicodeCategory(c);
+            if (category != UnicodeCategory.Surrogate)
+            {
+                table[(int)category] = (char)c;
+            }
+        }
+
+        return table;
+    }
+}
