@@ -15,8 +15,9 @@ internal sealed class RegexPattern : SplitPattern
 {
     private const int LongestPattern = 10_000;
 
-    // One text may keep the engine busy for this long, whatever the pattern.
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
+    // How long one text may keep the engine busy: backtracking can take any time, the linear engine is merely slow.
+    private static readonly TimeSpan BacktrackingDeadline = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LinearDeadline = TimeSpan.FromSeconds(30);
     private static readonly char[] StandIns = MakeStandIns();
 
     private readonly string _file;
@@ -37,16 +38,16 @@ internal sealed class RegexPattern : SplitPattern
         const RegexOptions Options = RegexOptions.CultureInvariant | RegexOptions.Multiline;
         try
         {
-            _regex = new Regex(pattern, Options | RegexOptions.NonBacktracking, Deadline);
+            _regex = new Regex(pattern, Options | RegexOptions.NonBacktracking, LinearDeadline);
         }
         catch (NotSupportedException)
         {
-            _regex = new Regex(pattern, Options, Deadline);
+            _regex = new Regex(pattern, Options, BacktrackingDeadline);
         }
         catch (RegexParseException e)
         {
             throw new UnsupportedModelException(
-                $"{_file}: {_path}: the pattern '{Shown(pattern)}' is not one this runtime can match: {e.Message}");
+                $"{_file}: {_path}: the pattern {MessageText.Quote(pattern)} is not one this runtime can match: {e.Message}");
         }
     }
 
@@ -84,7 +85,7 @@ internal sealed class RegexPattern : SplitPattern
                 int end = Advance(text, start, match.Length);
                 matches.Add(new Range32(start, end));
                 (position, index) = (end, match.Index + match.Length);
-                if (Stopwatch.GetElapsedTime(started) > Deadline)
+                if (Stopwatch.GetElapsedTime(started) > _regex.MatchTimeout)
                 {
                     throw TooSlow(null);
                 }
@@ -97,7 +98,7 @@ internal sealed class RegexPattern : SplitPattern
     }
 
     private BadFileException TooSlow(Exception? inner) =>
-        new(_file, $"{_path}: the pattern '{Shown(_regex.ToString())}' took longer than {Deadline.TotalSeconds} s on this text", inner);
+        new(_file, $"{_path}: the pattern {MessageText.Quote(_regex.ToString())} took longer than {_regex.MatchTimeout.TotalSeconds} s on this text", inner);
 
     private static int Advance(ReadOnlySpan<byte> text, int position, int characters)
     {
@@ -135,12 +136,10 @@ internal sealed class RegexPattern : SplitPattern
             if (problem is not null)
             {
                 throw new UnsupportedModelException(
-                    $"{field.File}: {field.Path}: the pattern '{Shown(pattern)}' uses {problem}, which this runtime does not match");
+                    $"{field.File}: {field.Path}: the pattern {MessageText.Quote(pattern)} uses {problem}, which this runtime does not match");
             }
         }
     }
-
-    private static string Shown(string pattern) => pattern.Length <= 60 ? pattern : pattern[..60] + "...";
 
     // For each general category its first character from the Runic block on, where no pattern names single characters.
     private static char[] MakeStandIns()
