@@ -94,12 +94,15 @@ public static class DeepThinking
         });
         try
         {
-            var workspace = model.WorkspaceFor(LanguageModel.DefaultRowBudget);
-            foreach (var chunk in demonstrationIds.Chunk(LanguageModel.DefaultRowBudget).Index())
+            // Passes of equal size: a last one of very few rows could take another matmul variant than later steps do.
+            var passes = (demonstrationIds.Length + LanguageModel.DefaultRowBudget - 1) / LanguageModel.DefaultRowBudget;
+            var size = (demonstrationIds.Length + passes - 1) / passes;
+            var workspace = model.WorkspaceFor(size);
+            foreach (var (pass, chunk) in demonstrationIds.Chunk(size).Index())
             {
                 cancellation.ThrowIfCancellationRequested();
-                var rows = model.RowsFor(LanguageModel.DefaultRowBudget, kept.Cache);
-                rows.Add(chunk.Item, 0, chunk.Index * LanguageModel.DefaultRowBudget, 0);
+                var rows = model.RowsFor(size, kept.Cache);
+                rows.Add(chunk, 0, pass * size, 0);
                 model.Transformer.Forward(rows, workspace, keysAndValuesOnly: true);
             }
 
