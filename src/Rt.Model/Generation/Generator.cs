@@ -189,7 +189,7 @@ public static class Generator
                 (Done, _finish) = (true, FinishReason.Eos);
             }
 
-            var known = _decoder is not null && tokenId < _model.Tokenizer!.VocabularySize;
+            var known = _decoder is not null && _model.Tokenizer!.Contains(tokenId);
             var text = known && !(Done && _finish == FinishReason.Eos) ? _decoder!.Append(tokenId) : _decoder is null ? null : "";
             // The last position may be predicted but not run: one more token than there is room to run.
             var full = _tokenIds.Count >= Math.Min(_options.MaxNewTokens, Room + 1);
