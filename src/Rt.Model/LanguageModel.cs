@@ -132,9 +132,7 @@ public sealed class LanguageModel : IDisposable
     public string Decode(ReadOnlySpan<int> tokenIds, bool skipSpecialTokens = true) => RequireTokenizer().Decode(tokenIds, skipSpecialTokens);
 
     /// <summary>A readable name for a token: its text, or its id without a tokenizer.</summary>
-    public string TokenName(int tokenId) => Tokenizer is { } tokenizer && tokenId < tokenizer.VocabularySize
-        ? tokenizer.TokenText(tokenId)
-        : tokenId.ToString(System.Globalization.CultureInfo.InvariantCulture);
+    public string TokenName(int tokenId) => Tokenizer?.TokenText(tokenId) ?? tokenId.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     /// <summary>The head's argument for residual vectors of the last block's output: final norm and projection.</summary>
     /// <param name="residuals">[rows][hidden].</param>

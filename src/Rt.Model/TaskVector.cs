@@ -133,12 +133,7 @@ public sealed class TaskVector
     /// <summary>Writes a safetensors file with <c>task_vector</c> [hidden] or [layers, hidden], by a temporary file beside it.</summary>
     public void Save(string path, LanguageModel model, CancellationToken cancellation = default)
     {
-        var writer = new SafetensorsWriter();
-        writer.SetMetadata("format", Format);
-        writer.SetMetadata("version", Version);
-        writer.SetMetadata("model", model.Identity.Model);
-        writer.SetMetadata("tokenizer", model.Identity.Tokenizer);
-        writer.SetMetadata("model_type", model.Config.ModelType);
+        var writer = StateMetadata.NewFile(Format, Version, model);
         writer.SetMetadata("layer", Layer?.ToString(CultureInfo.InvariantCulture) ?? "all");
         writer.SetMetadata("point", Point.ToString().ToLowerInvariant());
         writer.SetMetadata("position", "-1");

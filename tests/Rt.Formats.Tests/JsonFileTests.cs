@@ -23,6 +23,7 @@ public sealed class JsonFileTests : IDisposable
     [InlineData("{\"b\":{\"a\":1,\"a\":2}}", "field 'a' appears twice")]
     [InlineData("{\"b\":[{\"a\":1},{\"a\":1,\"\\u0061\":2}]}", "field 'a' appears twice")]
     [InlineData("{\"\\ud800\":1}", "surrogate")]
+    [InlineData("{\"\\ud800\":1,\"a\":1,\"a\":2}", "surrogate")]
     [InlineData("// x\n{}", "not valid JSON")]
     [InlineData("", "empty")]
     public void Read_BadJson_IsRefused(string json, string expected) =>

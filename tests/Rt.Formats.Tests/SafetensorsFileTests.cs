@@ -85,6 +85,24 @@ public sealed class SafetensorsFileTests : IDisposable
     }
 
     [Fact]
+    public void Tensor_BeyondFourGigabytes_IsFound()
+    {
+        const long Large = 3 * 1_500_000_000L;
+        var header = Encoding.UTF8.GetBytes($$"""{"large":{"dtype":"U8","shape":[3,1500000000],"data_offsets":[0,{{Large}}]},"last":{"dtype":"F32","shape":[2],"data_offsets":[{{Large}},{{Large + 8}}]} }""");
+        using (var sparse = File.Create(_folder["sparse"]))
+        {
+            sparse.Write(TemporaryFolder.Bytes(header, 0));
+            sparse.Position = 8 + header.Length + Large - 1;
+            sparse.Write([9, .. BitConverter.GetBytes(1.5f), .. BitConverter.GetBytes(-2f)]);
+        }
+
+        using var file = SafetensorsFile.Open(_folder["sparse"]);
+        Assert.Equal([1.5f, -2f], file.Tensor("last").HostSpan<float>().ToArray());
+        Assert.Equal([9], file.Bytes("large", Large - 1, 1).ToArray());
+        Assert.Equal(9, file.Tensor("large").SliceRows(2, 1).SliceColumns(1_499_999_999, 1).HostSpan<byte>()[0]);
+    }
+
+    [Fact]
     public void Tensor_RankFour_IsRefusedByName()
     {
         using var file = SafetensorsFile.Open(_folder.Safetensors("""{"bias":{"dtype":"U8","shape":[1,1,2,2],"data_offsets":[0,4]}}""", 4));

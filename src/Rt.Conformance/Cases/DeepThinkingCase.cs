@@ -15,10 +15,7 @@ internal sealed class DeepThinkingCase : ReferenceCase
         var json = CaseJson.Read(folder);
         using var inputs = new Expected(Path.Combine(folder, "inputs.safetensors"));
         using var model = LanguageModel.Load(WeightsFolder(json, folder), device);
-        var inFloat32 = json.TryGetProperty("suggested_abs_tolerance", out var suggested)
-            ? suggested.GetDouble()
-            : CaseJson.EightTimesLargest(json.GetProperty("float32_vs_float64_max_abs"));
-        var comparison = new Comparison(CaseJson.Tolerance(device, inFloat32));
+        var comparison = new Comparison(CaseJson.Tolerance(device, json));
         var demonstrations = inputs.Ids("demo_ids");
         var queries = Enumerable.Range(0, 1000).TakeWhile(i => inputs.Has($"q{i}.ids")).Select(i => inputs.Ids($"q{i}.ids")).ToArray();
         for (var i = 0; i < queries.Length; i++)

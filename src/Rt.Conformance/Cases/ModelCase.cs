@@ -15,7 +15,7 @@ internal sealed class ModelCase : ReferenceCase
         var json = CaseJson.Read(folder);
         using var expected = new Expected(Path.Combine(folder, "expected.safetensors"));
         using var model = LanguageModel.Load(folder, device);
-        var comparison = new Comparison(CaseJson.Tolerance(device, SuggestedTolerance(json, folder)));
+        var comparison = new Comparison(CaseJson.Tolerance(device, json));
         for (var prompt = 0; expected.Has($"p{prompt}.input_ids"); prompt++)
         {
             Compare(model, expected, $"p{prompt}", comparison);
@@ -23,11 +23,6 @@ internal sealed class ModelCase : ReferenceCase
 
         return comparison.Quantities;
     }
-
-    internal static double SuggestedTolerance(System.Text.Json.JsonElement json, string folder) =>
-        json.TryGetProperty("suggested_abs_tolerance", out var value) && value.TryGetDouble(out var tolerance)
-            ? tolerance
-            : throw new BadFileException(Path.Combine(folder, "expected.json"), "suggested_abs_tolerance: expected a number, found none");
 
     private static void Compare(LanguageModel model, Expected expected, string prompt, Comparison comparison)
     {

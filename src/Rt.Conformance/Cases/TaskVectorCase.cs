@@ -15,10 +15,7 @@ internal sealed class TaskVectorCase : ReferenceCase
         var json = CaseJson.Read(folder);
         using var expected = new Expected(Path.Combine(folder, "expected.safetensors"));
         using var model = LanguageModel.Load(WeightsFolder(json, folder), device);
-        var inFloat32 = json.TryGetProperty("suggested_abs_tolerance", out var suggested)
-            ? suggested.GetDouble()
-            : CaseJson.EightTimesLargest(json.GetProperty("float32_vs_float64_max_abs"));
-        var comparison = new Comparison(CaseJson.Tolerance(device, inFloat32));
+        var comparison = new Comparison(CaseJson.Tolerance(device, json));
         var vectors = Extraction(model, expected, "", comparison);
         if (expected.Has("leftpad.extract.input_ids"))
         {

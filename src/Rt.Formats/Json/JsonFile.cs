@@ -85,7 +85,14 @@ public static class JsonFile
             return $"not valid JSON (or nested deeper than {MaxDepth}) at line {line + 1}, byte {e.BytePositionInLine + 1}";
         }
 
-        return DuplicateName(json) is { } name ? $"field {MessageText.Quote(name)} appears twice" : "not valid JSON: a field appears twice";
+        try
+        {
+            return DuplicateName(json) is { } name ? $"field {MessageText.Quote(name)} appears twice" : "a field appears twice";
+        }
+        catch (InvalidOperationException)
+        {
+            return "a field appears twice, and a property name holds an incomplete surrogate pair";
+        }
     }
 
     private static string? DuplicateName(ReadOnlySpan<byte> json)

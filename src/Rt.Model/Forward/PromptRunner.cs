@@ -7,7 +7,8 @@ namespace Rt.Model;
 /// <param name="TokenIds">The new tokens; at least one.</param>
 /// <param name="Slot">Slot that receives their keys and values.</param>
 /// <param name="Start">Entries already in the slot.</param>
-internal readonly record struct PromptRun(int[] TokenIds, int Slot, int Start = 0);
+/// <param name="Stage">What the last token is: the prompt's end, or generated as all others of the run then are.</param>
+internal readonly record struct PromptRun(int[] TokenIds, int Slot, int Start = 0, Stage Stage = Stage.PromptEnd);
 
 /// <summary>Packs prompts into forward passes.</summary>
 internal static class PromptRunner
@@ -53,7 +54,8 @@ internal static class PromptRunner
                 var ends = done + count == run.TokenIds.Length;
                 var first = batch.Add(
                     run.TokenIds.AsSpan(done, count), run.Slot, run.Start + done, prefixLength,
-                    kept is null ? -1 : batch.AddPrefix(kept.Cache), prefixLength, ends ? Stage.PromptEnd : Stage.Prompt);
+                    kept is null ? -1 : batch.AddPrefix(kept.Cache), prefixLength,
+                    ends || run.Stage == Stage.Generated ? run.Stage : Stage.Prompt);
                 if (ends)
                 {
                     prompts.Add(i);

@@ -152,7 +152,7 @@ public static class OptionScorer
                 model.Device.Copy(stems.Value(layer, query - start, length), cache.Value(layer, slot, length));
             }
 
-            runs[slot] = new PromptRun(queries[query].OptionIds[option][..^1], slot, length);
+            runs[slot] = new PromptRun(queries[query].OptionIds[option][..^1], slot, length, Stage.Generated);
         }
 
         PromptRunner.Run(model, runs, cache, kept, Tokens, cancellation);

@@ -68,7 +68,10 @@ public sealed class ResidualPatch : ForwardHook, IDisposable
             }
             else if (sequence.Stage == Stage.Generated && _generatedRows)
             {
-                _targets.Add((sequence.LastRow, 0));
+                for (var row = sequence.FirstRow; row <= sequence.LastRow; row++)
+                {
+                    _targets.Add((row, 0));
+                }
             }
         }
     }
