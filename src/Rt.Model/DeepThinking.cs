@@ -103,7 +103,7 @@ public static class DeepThinking
                 cancellation.ThrowIfCancellationRequested();
                 var rows = model.RowsFor(size, kept.Cache);
                 rows.Add(chunk, 0, pass * size, 0);
-                model.Transformer.Forward(rows, workspace, keysAndValuesOnly: true);
+                model.Transformer.Forward(rows, workspace, LastBlock.KeysAndValues);
             }
 
             RoundTo(precision, kept.Cache, model.Device);
@@ -261,7 +261,7 @@ public static class DeepThinking
 
         var update = new UpdateHook(kept, start, count, options, firsts);
         using var scope = model.Attach(update);
-        model.Transformer.Forward(rows, workspace, keysAndValuesOnly: true);
+        model.Transformer.Forward(rows, workspace, LastBlock.KeysAndValues);
         for (var i = start; i < start + count; i++)
         {
             changes[i] = update.Changes(i - start);
@@ -306,6 +306,8 @@ public static class DeepThinking
 
         // Per set and layer: squared norms of G for keys and values, then squared displacements.
         private readonly Tensor _squares = kept[start].Model.Device.Allocate(DType.F64, count, kept[start].Cache.Layers, 4);
+
+        public override bool WantsAllRows => false;
 
         public override void OnHeads(IDevice device, RowBatch rows, int layer, Tensor heads)
         {

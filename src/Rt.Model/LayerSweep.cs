@@ -59,7 +59,7 @@ public static class LayerSweep
             var (start, count) = group.GetOffsetAndLength(queries.Count);
             var prompts = queries.Skip(start).Take(count).Select(query => query.TokenIds).ToArray();
             using var cache = model.NewCache(count, prompts.Max(prompt => prompt.Length));
-            PromptRunner.Run(model, [.. prompts.Select((ids, slot) => new PromptRun(ids, slot))], cache, null, (_, _, _) => { }, cancellation);
+            PromptRunner.Run(model, [.. prompts.Select((ids, slot) => new PromptRun(ids, slot))], cache, null, (_, _, _) => { }, cancellation, LastBlock.KeysAndValues);
             var cells = layers.Index().SelectMany(layer => Enumerable.Range(0, count).Select(slot => (layer.Index, layer.Item, slot)));
             foreach (var chunk in cells.Chunk(RowBudget))
             {
@@ -121,6 +121,8 @@ public static class LayerSweep
         private int _entered;
 
         public Tensor Vectors { get; } = device.Allocate(device.ActivationType, 1, rows, hidden);
+
+        public override bool WantsAllRows => false;
 
         public override void OnBegin(IDevice device, RowBatch rows) => _entered = 0;
 

@@ -137,37 +137,44 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         where TRounding : IUpdateRounding
     {
         TV eta = TW.Create(stepSize), beta = TW.Create(momentum);
-        for (var i = 0; i < width; i += TW.Count)
+        var i = 0;
+        for (; i <= width - TW.Count; i += TW.Count)
         {
-            var rest = width - i;
-            var whole = rest >= TW.Count;
-            var k = whole ? TW.Load(kept + i) : LoadPartial(kept + i, rest);
-            // What a pass in the model's dtype would have left: its keys and values rounded, then each step of the update.
-            var x = TRounding.Round<TW, TV>(whole ? TW.Load(current + i) : LoadPartial(current + i, rest));
-            var g = TRounding.Round<TW, TV>(TW.Subtract(x, k));
-            if (squares != null)
-            {
-                TW.AddSquares(g, squares);
-            }
+            UpdateVector<TRounding>(current + i, kept + i, velocity + i, eta, beta, update, squares);
+        }
 
-            if (!update)
-            {
-                continue;
-            }
+        if (i < width)
+        {
+            // The last elements go through a register's worth of zeros, whose update is zero.
+            var lanes = stackalloc float[48];
+            new Span<float>(lanes, 48).Clear();
+            var bytes = (uint)(width - i) * sizeof(float);
+            Unsafe.CopyBlock(lanes, current + i, bytes);
+            Unsafe.CopyBlock(lanes + 16, kept + i, bytes);
+            Unsafe.CopyBlock(lanes + 32, velocity + i, bytes);
+            UpdateVector<TRounding>(lanes, lanes + 16, lanes + 32, eta, beta, update, squares);
+            Unsafe.CopyBlock(kept + i, lanes + 16, bytes);
+            Unsafe.CopyBlock(velocity + i, lanes + 32, bytes);
+        }
+    }
 
-            var m = whole ? TW.Load(velocity + i) : LoadPartial(velocity + i, rest);
-            m = TRounding.Round<TW, TV>(TW.Add(g, TRounding.Round<TW, TV>(TW.Multiply(beta, m))));
-            k = TRounding.Round<TW, TV>(TW.Add(k, TRounding.Round<TW, TV>(TW.Multiply(eta, m))));
-            if (whole)
-            {
-                TW.Store(m, velocity + i);
-                TW.Store(k, kept + i);
-            }
-            else
-            {
-                StorePartial(m, velocity + i, rest);
-                StorePartial(k, kept + i, rest);
-            }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void UpdateVector<TRounding>(
+        float* current, float* kept, float* velocity, TV eta, TV beta, bool update, double* squares) where TRounding : IUpdateRounding
+    {
+        // What a pass in the model's dtype would have left: its keys and values rounded, then each step of the update.
+        var k = TW.Load(kept);
+        var g = TRounding.Round<TW, TV>(TW.Subtract(TRounding.Round<TW, TV>(TW.Load(current)), k));
+        if (squares != null)
+        {
+            TW.AddSquares(g, squares);
+        }
+
+        if (update)
+        {
+            var m = TRounding.Round<TW, TV>(TW.Add(g, TRounding.Round<TW, TV>(TW.Multiply(beta, TW.Load(velocity)))));
+            TW.Store(m, velocity);
+            TW.Store(TRounding.Round<TW, TV>(TW.Add(k, TRounding.Round<TW, TV>(TW.Multiply(eta, m)))), kept);
         }
     }
 }

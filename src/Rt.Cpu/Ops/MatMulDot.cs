@@ -75,34 +75,37 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         return 1;
     }
 
-    /// <summary>The last elements of a weight row, zeros behind them; nothing past the row is read, for a mapped file may end there.</summary>
-    private static TV LoadTail<TE>(byte* weights, long index, int count) where TE : IWeightType
+    /// <summary>The last elements of weight rows, zeros behind them; nothing past a row is read, for a mapped file may end there.
+    /// Called before a kernel's sums exist: across a call they would have to leave their registers.</summary>
+    private static void LoadTails<TE>(byte* weights, long stride, int rows, nint first, int k, float* tails) where TE : IWeightType
     {
-        var lanes = stackalloc float[16];
-        for (var i = 0; i < 16; i++)
+        for (var row = 0; row < rows && first < k; row++)
         {
-            lanes[i] = i < count ? TE.LoadOne(weights, index + i) : 0f;
+            for (var i = 0; i < 16; i++)
+            {
+                tails[row * 16 + i] = first + i < k ? TE.LoadOne(weights, row * stride + first + i) : 0f;
+            }
         }
-
-        return TW.Load(lanes);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Dot1x1<TE>(float* x, nint xStride, byte* w, long wStride, int k, float* sums) where TE : IWeightType
     {
+        var tails = stackalloc float[16];
+        nint whole = k / TW.Count * TW.Count;
+        LoadTails<TE>(w, wStride, 1, whole, k, tails);
         TV s00 = TW.Zero;
-        var i = 0;
-        for (; i <= k - TW.Count; i += TW.Count)
+        for (nint i = 0; i < whole; i += TW.Count)
         {
             var v0 = TE.Load<TW, TV>(w, i);
             var u = TW.Load(x + i);
             s00 = TW.MultiplyAdd(u, v0, s00);
         }
 
-        if (i < k)
+        if (whole < k)
         {
-            var v0 = LoadTail<TE>(w, i, k - i);
-            var u = TW.Load(x + i);
+            var v0 = TW.Load(tails);
+            var u = TW.Load(x + whole);
             s00 = TW.MultiplyAdd(u, v0, s00);
         }
 
@@ -115,9 +118,11 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         var w1 = w + wStride * TE.Bytes;
         var w2 = w + 2 * wStride * TE.Bytes;
         var w3 = w + 3 * wStride * TE.Bytes;
+        var tails = stackalloc float[64];
+        nint whole = k / TW.Count * TW.Count;
+        LoadTails<TE>(w, wStride, 4, whole, k, tails);
         TV s00 = TW.Zero, s01 = TW.Zero, s02 = TW.Zero, s03 = TW.Zero;
-        var i = 0;
-        for (; i <= k - TW.Count; i += TW.Count)
+        for (nint i = 0; i < whole; i += TW.Count)
         {
             var v0 = TE.Load<TW, TV>(w, i);
             var v1 = TE.Load<TW, TV>(w1, i);
@@ -130,13 +135,13 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             s03 = TW.MultiplyAdd(u, v3, s03);
         }
 
-        if (i < k)
+        if (whole < k)
         {
-            var v0 = LoadTail<TE>(w, i, k - i);
-            var v1 = LoadTail<TE>(w1, i, k - i);
-            var v2 = LoadTail<TE>(w2, i, k - i);
-            var v3 = LoadTail<TE>(w3, i, k - i);
-            var u = TW.Load(x + i);
+            var v0 = TW.Load(tails);
+            var v1 = TW.Load(tails + 16);
+            var v2 = TW.Load(tails + 32);
+            var v3 = TW.Load(tails + 48);
+            var u = TW.Load(x + whole);
             s00 = TW.MultiplyAdd(u, v0, s00);
             s01 = TW.MultiplyAdd(u, v1, s01);
             s02 = TW.MultiplyAdd(u, v2, s02);
@@ -156,10 +161,12 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         var w1 = w + wStride * TE.Bytes;
         var w2 = w + 2 * wStride * TE.Bytes;
         var w3 = w + 3 * wStride * TE.Bytes;
+        var tails = stackalloc float[64];
+        nint whole = k / TW.Count * TW.Count;
+        LoadTails<TE>(w, wStride, 4, whole, k, tails);
         TV s00 = TW.Zero, s01 = TW.Zero, s02 = TW.Zero, s03 = TW.Zero;
         TV s10 = TW.Zero, s11 = TW.Zero, s12 = TW.Zero, s13 = TW.Zero;
-        var i = 0;
-        for (; i <= k - TW.Count; i += TW.Count)
+        for (nint i = 0; i < whole; i += TW.Count)
         {
             var v0 = TE.Load<TW, TV>(w, i);
             var v1 = TE.Load<TW, TV>(w1, i);
@@ -177,18 +184,18 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             s13 = TW.MultiplyAdd(u, v3, s13);
         }
 
-        if (i < k)
+        if (whole < k)
         {
-            var v0 = LoadTail<TE>(w, i, k - i);
-            var v1 = LoadTail<TE>(w1, i, k - i);
-            var v2 = LoadTail<TE>(w2, i, k - i);
-            var v3 = LoadTail<TE>(w3, i, k - i);
-            var u = TW.Load(x + i);
+            var v0 = TW.Load(tails);
+            var v1 = TW.Load(tails + 16);
+            var v2 = TW.Load(tails + 32);
+            var v3 = TW.Load(tails + 48);
+            var u = TW.Load(x + whole);
             s00 = TW.MultiplyAdd(u, v0, s00);
             s01 = TW.MultiplyAdd(u, v1, s01);
             s02 = TW.MultiplyAdd(u, v2, s02);
             s03 = TW.MultiplyAdd(u, v3, s03);
-            u = TW.Load(x1 + i);
+            u = TW.Load(x1 + whole);
             s10 = TW.MultiplyAdd(u, v0, s10);
             s11 = TW.MultiplyAdd(u, v1, s11);
             s12 = TW.MultiplyAdd(u, v2, s12);
@@ -213,11 +220,13 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         var w1 = w + wStride * TE.Bytes;
         var w2 = w + 2 * wStride * TE.Bytes;
         var w3 = w + 3 * wStride * TE.Bytes;
+        var tails = stackalloc float[64];
+        nint whole = k / TW.Count * TW.Count;
+        LoadTails<TE>(w, wStride, 4, whole, k, tails);
         TV s00 = TW.Zero, s01 = TW.Zero, s02 = TW.Zero, s03 = TW.Zero;
         TV s10 = TW.Zero, s11 = TW.Zero, s12 = TW.Zero, s13 = TW.Zero;
         TV s20 = TW.Zero, s21 = TW.Zero, s22 = TW.Zero, s23 = TW.Zero;
-        var i = 0;
-        for (; i <= k - TW.Count; i += TW.Count)
+        for (nint i = 0; i < whole; i += TW.Count)
         {
             var v0 = TE.Load<TW, TV>(w, i);
             var v1 = TE.Load<TW, TV>(w1, i);
@@ -240,23 +249,23 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             s23 = TW.MultiplyAdd(u, v3, s23);
         }
 
-        if (i < k)
+        if (whole < k)
         {
-            var v0 = LoadTail<TE>(w, i, k - i);
-            var v1 = LoadTail<TE>(w1, i, k - i);
-            var v2 = LoadTail<TE>(w2, i, k - i);
-            var v3 = LoadTail<TE>(w3, i, k - i);
-            var u = TW.Load(x + i);
+            var v0 = TW.Load(tails);
+            var v1 = TW.Load(tails + 16);
+            var v2 = TW.Load(tails + 32);
+            var v3 = TW.Load(tails + 48);
+            var u = TW.Load(x + whole);
             s00 = TW.MultiplyAdd(u, v0, s00);
             s01 = TW.MultiplyAdd(u, v1, s01);
             s02 = TW.MultiplyAdd(u, v2, s02);
             s03 = TW.MultiplyAdd(u, v3, s03);
-            u = TW.Load(x1 + i);
+            u = TW.Load(x1 + whole);
             s10 = TW.MultiplyAdd(u, v0, s10);
             s11 = TW.MultiplyAdd(u, v1, s11);
             s12 = TW.MultiplyAdd(u, v2, s12);
             s13 = TW.MultiplyAdd(u, v3, s13);
-            u = TW.Load(x2 + i);
+            u = TW.Load(x2 + whole);
             s20 = TW.MultiplyAdd(u, v0, s20);
             s21 = TW.MultiplyAdd(u, v1, s21);
             s22 = TW.MultiplyAdd(u, v2, s22);
@@ -286,12 +295,14 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         var w1 = w + wStride * TE.Bytes;
         var w2 = w + 2 * wStride * TE.Bytes;
         var w3 = w + 3 * wStride * TE.Bytes;
+        var tails = stackalloc float[64];
+        nint whole = k / TW.Count * TW.Count;
+        LoadTails<TE>(w, wStride, 4, whole, k, tails);
         TV s00 = TW.Zero, s01 = TW.Zero, s02 = TW.Zero, s03 = TW.Zero;
         TV s10 = TW.Zero, s11 = TW.Zero, s12 = TW.Zero, s13 = TW.Zero;
         TV s20 = TW.Zero, s21 = TW.Zero, s22 = TW.Zero, s23 = TW.Zero;
         TV s30 = TW.Zero, s31 = TW.Zero, s32 = TW.Zero, s33 = TW.Zero;
-        var i = 0;
-        for (; i <= k - TW.Count; i += TW.Count)
+        for (nint i = 0; i < whole; i += TW.Count)
         {
             var v0 = TE.Load<TW, TV>(w, i);
             var v1 = TE.Load<TW, TV>(w1, i);
@@ -319,28 +330,28 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             s33 = TW.MultiplyAdd(u, v3, s33);
         }
 
-        if (i < k)
+        if (whole < k)
         {
-            var v0 = LoadTail<TE>(w, i, k - i);
-            var v1 = LoadTail<TE>(w1, i, k - i);
-            var v2 = LoadTail<TE>(w2, i, k - i);
-            var v3 = LoadTail<TE>(w3, i, k - i);
-            var u = TW.Load(x + i);
+            var v0 = TW.Load(tails);
+            var v1 = TW.Load(tails + 16);
+            var v2 = TW.Load(tails + 32);
+            var v3 = TW.Load(tails + 48);
+            var u = TW.Load(x + whole);
             s00 = TW.MultiplyAdd(u, v0, s00);
             s01 = TW.MultiplyAdd(u, v1, s01);
             s02 = TW.MultiplyAdd(u, v2, s02);
             s03 = TW.MultiplyAdd(u, v3, s03);
-            u = TW.Load(x1 + i);
+            u = TW.Load(x1 + whole);
             s10 = TW.MultiplyAdd(u, v0, s10);
             s11 = TW.MultiplyAdd(u, v1, s11);
             s12 = TW.MultiplyAdd(u, v2, s12);
             s13 = TW.MultiplyAdd(u, v3, s13);
-            u = TW.Load(x2 + i);
+            u = TW.Load(x2 + whole);
             s20 = TW.MultiplyAdd(u, v0, s20);
             s21 = TW.MultiplyAdd(u, v1, s21);
             s22 = TW.MultiplyAdd(u, v2, s22);
             s23 = TW.MultiplyAdd(u, v3, s23);
-            u = TW.Load(x3 + i);
+            u = TW.Load(x3 + whole);
             s30 = TW.MultiplyAdd(u, v0, s30);
             s31 = TW.MultiplyAdd(u, v1, s31);
             s32 = TW.MultiplyAdd(u, v2, s32);
@@ -376,14 +387,16 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         var w1 = w + wStride * TE.Bytes;
         var w2 = w + 2 * wStride * TE.Bytes;
         var w3 = w + 3 * wStride * TE.Bytes;
+        var tails = stackalloc float[64];
+        nint whole = k / TW.Count * TW.Count;
+        LoadTails<TE>(w, wStride, 4, whole, k, tails);
         TV s00 = TW.Zero, s01 = TW.Zero, s02 = TW.Zero, s03 = TW.Zero;
         TV s10 = TW.Zero, s11 = TW.Zero, s12 = TW.Zero, s13 = TW.Zero;
         TV s20 = TW.Zero, s21 = TW.Zero, s22 = TW.Zero, s23 = TW.Zero;
         TV s30 = TW.Zero, s31 = TW.Zero, s32 = TW.Zero, s33 = TW.Zero;
         TV s40 = TW.Zero, s41 = TW.Zero, s42 = TW.Zero, s43 = TW.Zero;
         TV s50 = TW.Zero, s51 = TW.Zero, s52 = TW.Zero, s53 = TW.Zero;
-        var i = 0;
-        for (; i <= k - TW.Count; i += TW.Count)
+        for (nint i = 0; i < whole; i += TW.Count)
         {
             var v0 = TE.Load<TW, TV>(w, i);
             var v1 = TE.Load<TW, TV>(w1, i);
@@ -421,38 +434,38 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             s53 = TW.MultiplyAdd(u, v3, s53);
         }
 
-        if (i < k)
+        if (whole < k)
         {
-            var v0 = LoadTail<TE>(w, i, k - i);
-            var v1 = LoadTail<TE>(w1, i, k - i);
-            var v2 = LoadTail<TE>(w2, i, k - i);
-            var v3 = LoadTail<TE>(w3, i, k - i);
-            var u = TW.Load(x + i);
+            var v0 = TW.Load(tails);
+            var v1 = TW.Load(tails + 16);
+            var v2 = TW.Load(tails + 32);
+            var v3 = TW.Load(tails + 48);
+            var u = TW.Load(x + whole);
             s00 = TW.MultiplyAdd(u, v0, s00);
             s01 = TW.MultiplyAdd(u, v1, s01);
             s02 = TW.MultiplyAdd(u, v2, s02);
             s03 = TW.MultiplyAdd(u, v3, s03);
-            u = TW.Load(x1 + i);
+            u = TW.Load(x1 + whole);
             s10 = TW.MultiplyAdd(u, v0, s10);
             s11 = TW.MultiplyAdd(u, v1, s11);
             s12 = TW.MultiplyAdd(u, v2, s12);
             s13 = TW.MultiplyAdd(u, v3, s13);
-            u = TW.Load(x2 + i);
+            u = TW.Load(x2 + whole);
             s20 = TW.MultiplyAdd(u, v0, s20);
             s21 = TW.MultiplyAdd(u, v1, s21);
             s22 = TW.MultiplyAdd(u, v2, s22);
             s23 = TW.MultiplyAdd(u, v3, s23);
-            u = TW.Load(x3 + i);
+            u = TW.Load(x3 + whole);
             s30 = TW.MultiplyAdd(u, v0, s30);
             s31 = TW.MultiplyAdd(u, v1, s31);
             s32 = TW.MultiplyAdd(u, v2, s32);
             s33 = TW.MultiplyAdd(u, v3, s33);
-            u = TW.Load(x4 + i);
+            u = TW.Load(x4 + whole);
             s40 = TW.MultiplyAdd(u, v0, s40);
             s41 = TW.MultiplyAdd(u, v1, s41);
             s42 = TW.MultiplyAdd(u, v2, s42);
             s43 = TW.MultiplyAdd(u, v3, s43);
-            u = TW.Load(x5 + i);
+            u = TW.Load(x5 + whole);
             s50 = TW.MultiplyAdd(u, v0, s50);
             s51 = TW.MultiplyAdd(u, v1, s51);
             s52 = TW.MultiplyAdd(u, v2, s52);

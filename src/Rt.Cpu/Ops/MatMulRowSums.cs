@@ -75,23 +75,36 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         }
     }
 
-    /// <summary>The vector of W at column n, partly zero where the columns end.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TV LoadColumns<TE>(byte* w, int n, int columns) where TE : IWeightType =>
-        n <= columns - TW.Count ? TE.Load<TW, TV>(w, n) : LoadTail<TE>(w, n, columns - n);
+    /// <summary>The columns after the last whole register, one by one and in the same order over k.</summary>
+    private static void AddTail<TE>(float* x, byte* w, long wStride, int count, nint first, int columns, float* sums) where TE : IWeightType
+    {
+        for (var n = first; n < columns; n++)
+        {
+            var sum = sums[n];
+            for (var k = 0; k < count; k++)
+            {
+                sum = SimdScalar.MultiplyAdd(x[k], TE.LoadOne(w, k * wStride + n), sum);
+            }
+
+            sums[n] = sum;
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddFour1<TE>(float* x, byte* w0, long wStride, int columns, float* sums) where TE : IWeightType
+    private static void AddFour1<TE>(
+        float* x, byte* w0, long wStride, int columns, float* sums) where TE : IWeightType
     {
         byte* w1 = w0 + wStride * TE.Bytes, w2 = w1 + wStride * TE.Bytes, w3 = w2 + wStride * TE.Bytes;
-        TV x0 = TW.Create(x[0]), x1 = TW.Create(x[1]), x2 = TW.Create(x[2]), x3 = TW.Create(x[3]);
-        for (var n = 0; n < columns; n += TW.Count)
+        TV b00 = TW.Create(x[0]), b01 = TW.Create(x[1]), b02 = TW.Create(x[2]), b03 = TW.Create(x[3]);
+        nint whole = columns / TW.Count * TW.Count;
+        for (nint n = 0; n < whole; n += TW.Count)
         {
-            var sum = TW.MultiplyAdd(x0, LoadColumns<TE>(w0, n, columns), TW.Load(sums + n));
-            sum = TW.MultiplyAdd(x1, LoadColumns<TE>(w1, n, columns), sum);
-            sum = TW.MultiplyAdd(x2, LoadColumns<TE>(w2, n, columns), sum);
-            TW.Store(TW.MultiplyAdd(x3, LoadColumns<TE>(w3, n, columns), sum), sums + n);
+            TV v0 = TE.Load<TW, TV>(w0, n), v1 = TE.Load<TW, TV>(w1, n), v2 = TE.Load<TW, TV>(w2, n), v3 = TE.Load<TW, TV>(w3, n);
+            var sum = TW.MultiplyAdd(b01, v1, TW.MultiplyAdd(b00, v0, TW.Load(sums + n)));
+            TW.Store(TW.MultiplyAdd(b03, v3, TW.MultiplyAdd(b02, v2, sum)), sums + n);
         }
+
+        AddTail<TE>(x, w0, wStride, 4, whole, columns, sums);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -99,18 +112,22 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         float* x, nint xStride, byte* w0, long wStride, int columns, float* sums, nint sumStride) where TE : IWeightType
     {
         byte* w1 = w0 + wStride * TE.Bytes, w2 = w1 + wStride * TE.Bytes, w3 = w2 + wStride * TE.Bytes;
-        TV x00 = TW.Create(x[0]), x01 = TW.Create(x[1]), x02 = TW.Create(x[2]), x03 = TW.Create(x[3]);
-        x += xStride;
-        TV x10 = TW.Create(x[0]), x11 = TW.Create(x[1]), x12 = TW.Create(x[2]), x13 = TW.Create(x[3]);
-        for (var n = 0; n < columns; n += TW.Count)
+        var x1 = x + xStride;
+        var sums1 = sums + sumStride;
+        TV b00 = TW.Create(x[0]), b01 = TW.Create(x[1]), b02 = TW.Create(x[2]), b03 = TW.Create(x[3]);
+        TV b10 = TW.Create(x1[0]), b11 = TW.Create(x1[1]), b12 = TW.Create(x1[2]), b13 = TW.Create(x1[3]);
+        nint whole = columns / TW.Count * TW.Count;
+        for (nint n = 0; n < whole; n += TW.Count)
         {
-            TV v0 = LoadColumns<TE>(w0, n, columns), v1 = LoadColumns<TE>(w1, n, columns);
-            TV v2 = LoadColumns<TE>(w2, n, columns), v3 = LoadColumns<TE>(w3, n, columns);
-            var sum = TW.MultiplyAdd(x01, v1, TW.MultiplyAdd(x00, v0, TW.Load(sums + n)));
-            TW.Store(TW.MultiplyAdd(x03, v3, TW.MultiplyAdd(x02, v2, sum)), sums + n);
-            sum = TW.MultiplyAdd(x11, v1, TW.MultiplyAdd(x10, v0, TW.Load(sums + sumStride + n)));
-            TW.Store(TW.MultiplyAdd(x13, v3, TW.MultiplyAdd(x12, v2, sum)), sums + sumStride + n);
+            TV v0 = TE.Load<TW, TV>(w0, n), v1 = TE.Load<TW, TV>(w1, n), v2 = TE.Load<TW, TV>(w2, n), v3 = TE.Load<TW, TV>(w3, n);
+            var sum = TW.MultiplyAdd(b01, v1, TW.MultiplyAdd(b00, v0, TW.Load(sums + n)));
+            TW.Store(TW.MultiplyAdd(b03, v3, TW.MultiplyAdd(b02, v2, sum)), sums + n);
+            sum = TW.MultiplyAdd(b11, v1, TW.MultiplyAdd(b10, v0, TW.Load(sums1 + n)));
+            TW.Store(TW.MultiplyAdd(b13, v3, TW.MultiplyAdd(b12, v2, sum)), sums1 + n);
         }
+
+        AddTail<TE>(x, w0, wStride, 4, whole, columns, sums);
+        AddTail<TE>(x1, w0, wStride, 4, whole, columns, sums1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -118,36 +135,46 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         float* x, nint xStride, byte* w0, long wStride, int columns, float* sums, nint sumStride) where TE : IWeightType
     {
         byte* w1 = w0 + wStride * TE.Bytes, w2 = w1 + wStride * TE.Bytes, w3 = w2 + wStride * TE.Bytes;
-        TV x00 = TW.Create(x[0]), x01 = TW.Create(x[1]), x02 = TW.Create(x[2]), x03 = TW.Create(x[3]);
-        x += xStride;
-        TV x10 = TW.Create(x[0]), x11 = TW.Create(x[1]), x12 = TW.Create(x[2]), x13 = TW.Create(x[3]);
-        x += xStride;
-        TV x20 = TW.Create(x[0]), x21 = TW.Create(x[1]), x22 = TW.Create(x[2]), x23 = TW.Create(x[3]);
-        x += xStride;
-        TV x30 = TW.Create(x[0]), x31 = TW.Create(x[1]), x32 = TW.Create(x[2]), x33 = TW.Create(x[3]);
-        float* sums1 = sums + sumStride, sums2 = sums1 + sumStride, sums3 = sums2 + sumStride;
-        for (var n = 0; n < columns; n += TW.Count)
+        var x1 = x + xStride;
+        var x2 = x + 2 * xStride;
+        var x3 = x + 3 * xStride;
+        var sums1 = sums + sumStride;
+        var sums2 = sums + 2 * sumStride;
+        var sums3 = sums + 3 * sumStride;
+        TV b00 = TW.Create(x[0]), b01 = TW.Create(x[1]), b02 = TW.Create(x[2]), b03 = TW.Create(x[3]);
+        TV b10 = TW.Create(x1[0]), b11 = TW.Create(x1[1]), b12 = TW.Create(x1[2]), b13 = TW.Create(x1[3]);
+        TV b20 = TW.Create(x2[0]), b21 = TW.Create(x2[1]), b22 = TW.Create(x2[2]), b23 = TW.Create(x2[3]);
+        TV b30 = TW.Create(x3[0]), b31 = TW.Create(x3[1]), b32 = TW.Create(x3[2]), b33 = TW.Create(x3[3]);
+        nint whole = columns / TW.Count * TW.Count;
+        for (nint n = 0; n < whole; n += TW.Count)
         {
-            TV v0 = LoadColumns<TE>(w0, n, columns), v1 = LoadColumns<TE>(w1, n, columns);
-            TV v2 = LoadColumns<TE>(w2, n, columns), v3 = LoadColumns<TE>(w3, n, columns);
-            var sum = TW.MultiplyAdd(x01, v1, TW.MultiplyAdd(x00, v0, TW.Load(sums + n)));
-            TW.Store(TW.MultiplyAdd(x03, v3, TW.MultiplyAdd(x02, v2, sum)), sums + n);
-            sum = TW.MultiplyAdd(x11, v1, TW.MultiplyAdd(x10, v0, TW.Load(sums1 + n)));
-            TW.Store(TW.MultiplyAdd(x13, v3, TW.MultiplyAdd(x12, v2, sum)), sums1 + n);
-            sum = TW.MultiplyAdd(x21, v1, TW.MultiplyAdd(x20, v0, TW.Load(sums2 + n)));
-            TW.Store(TW.MultiplyAdd(x23, v3, TW.MultiplyAdd(x22, v2, sum)), sums2 + n);
-            sum = TW.MultiplyAdd(x31, v1, TW.MultiplyAdd(x30, v0, TW.Load(sums3 + n)));
-            TW.Store(TW.MultiplyAdd(x33, v3, TW.MultiplyAdd(x32, v2, sum)), sums3 + n);
+            TV v0 = TE.Load<TW, TV>(w0, n), v1 = TE.Load<TW, TV>(w1, n), v2 = TE.Load<TW, TV>(w2, n), v3 = TE.Load<TW, TV>(w3, n);
+            var sum = TW.MultiplyAdd(b01, v1, TW.MultiplyAdd(b00, v0, TW.Load(sums + n)));
+            TW.Store(TW.MultiplyAdd(b03, v3, TW.MultiplyAdd(b02, v2, sum)), sums + n);
+            sum = TW.MultiplyAdd(b11, v1, TW.MultiplyAdd(b10, v0, TW.Load(sums1 + n)));
+            TW.Store(TW.MultiplyAdd(b13, v3, TW.MultiplyAdd(b12, v2, sum)), sums1 + n);
+            sum = TW.MultiplyAdd(b21, v1, TW.MultiplyAdd(b20, v0, TW.Load(sums2 + n)));
+            TW.Store(TW.MultiplyAdd(b23, v3, TW.MultiplyAdd(b22, v2, sum)), sums2 + n);
+            sum = TW.MultiplyAdd(b31, v1, TW.MultiplyAdd(b30, v0, TW.Load(sums3 + n)));
+            TW.Store(TW.MultiplyAdd(b33, v3, TW.MultiplyAdd(b32, v2, sum)), sums3 + n);
         }
+
+        AddTail<TE>(x, w0, wStride, 4, whole, columns, sums);
+        AddTail<TE>(x1, w0, wStride, 4, whole, columns, sums1);
+        AddTail<TE>(x2, w0, wStride, 4, whole, columns, sums2);
+        AddTail<TE>(x3, w0, wStride, 4, whole, columns, sums3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddOne<TE>(float x, byte* w, int columns, float* sums) where TE : IWeightType
     {
         var scale = TW.Create(x);
-        for (var n = 0; n < columns; n += TW.Count)
+        nint whole = columns / TW.Count * TW.Count;
+        for (nint n = 0; n < whole; n += TW.Count)
         {
-            TW.Store(TW.MultiplyAdd(scale, LoadColumns<TE>(w, n, columns), TW.Load(sums + n)), sums + n);
+            TW.Store(TW.MultiplyAdd(scale, TE.Load<TW, TV>(w, n), TW.Load(sums + n)), sums + n);
         }
+
+        AddTail<TE>(&x, w, 0, 1, whole, columns, sums);
     }
 }

@@ -1,4 +1,5 @@
 // Runs prompts of any lengths through the model in packed passes of bounded size.
+using System.Runtime.InteropServices;
 using Rt.Core;
 
 namespace Rt.Model;
@@ -23,6 +24,7 @@ internal static class PromptRunner
     /// <param name="kept">Prefix that every prompt sees, at positions before it; null for none.</param>
     /// <param name="ended">Receives the ends.</param>
     /// <param name="cancellation">Noticed between passes.</param>
+    /// <param name="last">What is wanted of the last block; <paramref name="ended"/> gets rows of what was computed.</param>
     /// <param name="rowBudget">Most rows of a pass.</param>
     public static void Run(
         LanguageModel model,
@@ -31,6 +33,7 @@ internal static class PromptRunner
         KeptKv? kept,
         Ended ended,
         CancellationToken cancellation = default,
+        LastBlock last = LastBlock.LastRows,
         int rowBudget = LanguageModel.DefaultRowBudget)
     {
         var workspace = model.WorkspaceFor(rowBudget);
@@ -52,14 +55,13 @@ internal static class PromptRunner
             {
                 var count = Math.Min(run.TokenIds.Length - done, rowBudget - batch.RowCount);
                 var ends = done + count == run.TokenIds.Length;
-                var first = batch.Add(
+                batch.Add(
                     run.TokenIds.AsSpan(done, count), run.Slot, run.Start + done, prefixLength,
                     kept is null ? -1 : batch.AddPrefix(kept.Cache), prefixLength,
                     ends || run.Stage == Stage.Generated ? run.Stage : Stage.Prompt);
                 if (ends)
                 {
                     prompts.Add(i);
-                    lastRows.Add(first + count - 1);
                 }
 
                 done += count;
@@ -80,11 +82,19 @@ internal static class PromptRunner
             }
 
             cancellation.ThrowIfCancellationRequested();
-            model.Transformer.Forward(batch, workspace);
+            var computed = model.Transformer.Forward(batch, workspace, last);
+            foreach (var sequence in computed.Sequences)
+            {
+                if (sequence.Stage != Stage.Prompt)
+                {
+                    lastRows.Add(sequence.LastRow);
+                }
+            }
+
             ended(
-                System.Runtime.InteropServices.CollectionsMarshal.AsSpan(prompts),
-                System.Runtime.InteropServices.CollectionsMarshal.AsSpan(lastRows),
-                workspace.Residual.SliceRows(0, batch.RowCount));
+                CollectionsMarshal.AsSpan(prompts),
+                CollectionsMarshal.AsSpan(lastRows),
+                workspace.Residual.SliceRows(0, computed.RowCount));
             prompts.Clear();
             lastRows.Clear();
             batch.Reset(cache);

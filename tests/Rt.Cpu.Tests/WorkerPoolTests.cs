@@ -1,0 +1,84 @@
+// The worker pool: every chunk once, exceptions to the caller, use after failure, bounded cost of idle threads.
+namespace Rt.Cpu.Tests;
+
+public sealed unsafe class WorkerPoolTests
+{
+    private struct CountingJob : IJob
+    {
+        public int* Counts;
+        public int FailAt;
+
+        public void Run(int chunk, int worker)
+        {
+            Interlocked.Increment(ref Counts[chunk]);
+            if (chunk == FailAt)
+            {
+                throw new InvalidOperationException($"chunk {chunk}");
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(8)]
+    public void Run_ManyJobs_RunsEveryChunkOnce(int threads)
+    {
+        using var pool = new WorkerPool(threads);
+        var counts = stackalloc int[64];
+        for (var job = 0; job < 5000; job++)
+        {
+            var chunks = job % 64;
+            new Span<int>(counts, 64).Clear();
+            var counting = new CountingJob { Counts = counts, FailAt = -1 };
+            pool.Run(ref counting, chunks);
+            for (var i = 0; i < 64; i++)
+            {
+                Assert.Equal(i < chunks ? 1 : 0, counts[i]);
+            }
+        }
+    }
+
+    [Fact]
+    public void Run_AfterPause_WakesParkedThreads()
+    {
+        using var pool = new WorkerPool(2);
+        var counts = stackalloc int[8];
+        for (var i = 1; i <= 20; i++)
+        {
+            Thread.Sleep(2);
+            var job = new CountingJob { Counts = counts, FailAt = -1 };
+            pool.Run(ref job, 8);
+            Assert.Equal(i, counts[7]);
+        }
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Run_ChunkThrows_SurfacesInCallerAndPoolStaysUsable(int threads)
+    {
+        using var pool = new WorkerPool(threads);
+        var counts = stackalloc int[16];
+        for (var i = 0; i < 16; i++)
+        {
+            var failing = new CountingJob { Counts = counts, FailAt = i };
+            string? message = null;
+            try
+            {
+                pool.Run(ref failing, 16);
+            }
+            catch (InvalidOperationException e)
+            {
+                message = e.Message;
+            }
+
+            Assert.Equal($"chunk {i}", message);
+        }
+
+        new Span<int>(counts, 16).Clear();
+        var job = new CountingJob { Counts = counts, FailAt = -1 };
+        pool.Run(ref job, 16);
+        Assert.Equal(1, counts[15]);
+    }
+}
