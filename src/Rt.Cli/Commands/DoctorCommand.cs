@@ -20,7 +20,7 @@ internal sealed class DoctorCommand : CliCommand
     private readonly Option<int?> _threads;
 
     public DoctorCommand(SharedOptions shared)
-        : base("doctor", "Show the machine and its devices, and run the conformance of every op on each of them", shared)
+        : base("doctor", "Show the machine and its devices, and compare every op of each of them with the reference device", shared)
     {
         _threads = shared.Threads;
         Options.Add(_threads);
@@ -51,6 +51,12 @@ internal sealed class DoctorCommand : CliCommand
     private DeviceCheck Check(CommandContext context, string name)
     {
         using var device = Devices.Open(name, name == "cpu" ? context.Get(_threads) : null);
+        if (device is ReferenceDevice)
+        {
+            // Compared with itself it could not fail.
+            return new DeviceCheck(name, device.Description, 0, []);
+        }
+
         using var reference = new ReferenceDevice();
         using var progress = context.Progress($"checking {name}", "cases");
         var failures = new List<string>();
@@ -80,8 +86,8 @@ internal sealed class DoctorCommand : CliCommand
         var table = new TextTable("device", "what", ">op cases passed", "");
         foreach (var check in checks)
         {
-            table.Add(check.Failures.Count > 0,
-                [check.Name, check.Description, $"{check.Cases - check.Failures.Count} of {check.Cases}", check.Failures.Count == 0 ? "ok" : "FAILED"]);
+            var passed = check.Cases == 0 ? "judges the others" : $"{check.Cases - check.Failures.Count} of {check.Cases}";
+            table.Add(check.Failures.Count > 0, [check.Name, check.Description, passed, check.Failures.Count == 0 ? "ok" : "FAILED"]);
         }
 
         foreach (var (name, reason) in Devices.Absent)

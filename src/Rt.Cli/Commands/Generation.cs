@@ -46,7 +46,7 @@ internal static class Generation
             () => WriteText(context, prompts, results, accuracy, stream));
         context.Note($"{prompts.Length} {(prompts.Length == 1 ? "prompt" : "prompts")} of {prompts.Sum(prompt => prompt.TokenIds.Length)} tokens"
             + (kept is null ? "" : $" behind {kept.Length} kept entries") + $", first token after {Text.Fixed(firstTokenMs, 1)} ms; "
-            + $"{generated} tokens in {Text.Duration(elapsed.TotalSeconds)}, {Text.Number(generated / elapsed.TotalSeconds)} tok/s with the prompts, on {model.Device.Name}");
+            + $"{generated} {(generated == 1 ? "token" : "tokens")} in {Text.Duration(elapsed.TotalSeconds)}, {Text.Number(generated / elapsed.TotalSeconds)} tok/s with the prompts, on {model.Device.Name}");
 
         void OnToken(int prompt, int tokenId, string? text)
         {

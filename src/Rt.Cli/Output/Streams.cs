@@ -4,6 +4,8 @@ namespace Rt.Cli.Output;
 /// <summary>Standard streams of a command, possibly redirected by a test.</summary>
 internal sealed class Streams(TextWriter output, TextWriter error, TextReader input)
 {
+    private const int Unlimited = 10_000;
+
     /// <summary>Data.</summary>
     public TextWriter Out { get; } = output;
 
@@ -29,11 +31,11 @@ internal sealed class Streams(TextWriter output, TextWriter error, TextReader in
         {
             try
             {
-                return OutIsTerminal && Console.WindowWidth > 20 ? Console.WindowWidth : 240;
+                return OutIsTerminal && Console.WindowWidth > 20 ? Console.WindowWidth : Unlimited;
             }
             catch (IOException)
             {
-                return 240;
+                return Unlimited;
             }
         }
     }

@@ -6,7 +6,7 @@ namespace Rt.Cli.Output;
 /// <summary>A table: header and rows of text. Columns whose header starts with '>' are aligned right.</summary>
 internal sealed class TextTable
 {
-    private readonly Table _table = new Table().Border(TableBorder.Simple).UseSafeBorder();
+    private readonly Table _table = new Table().Border(TableBorder.Simple);
 
     /// <param name="headers">Column headers.</param>
     public TextTable(params ReadOnlySpan<string> headers)
@@ -14,7 +14,7 @@ internal sealed class TextTable
         foreach (var header in headers)
         {
             var right = header.StartsWith('>');
-            var column = new TableColumn(new Text(right ? header[1..] : header)).NoWrap();
+            var column = new TableColumn(new Spectre.Console.Text(right ? header[1..] : header)).NoWrap();
             _table.AddColumn(right ? column.RightAligned() : column.LeftAligned());
         }
     }
@@ -26,7 +26,7 @@ internal sealed class TextTable
     public void Add(bool bad, string[] cells)
     {
         var style = bad ? new Style(Color.Red) : Style.Plain;
-        _table.AddRow(cells.Select(cell => new Text(Visible(cell), style)));
+        _table.AddRow(cells.Select(cell => new Spectre.Console.Text(Visible(cell), style)));
     }
 
     /// <summary>Writes the table.</summary>
