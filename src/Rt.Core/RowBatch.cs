@@ -178,6 +178,28 @@ public sealed class RowBatch
         return sequence.FirstRow;
     }
 
+    /// <summary>Makes this batch hold the last row of every sequence of <paramref name="source"/> that is at its end: not
+    /// <see cref="Stage.Prompt"/>. The rows see what they saw there.</summary>
+    /// <param name="source">Has at most as many sequences as this batch has capacity for; none enters late.</param>
+    /// <param name="rowIndices">[sequences]: receives the rows taken.</param>
+    public void TakeLastRows(RowBatch source, Span<int> rowIndices)
+    {
+        Reset(source.Cache);
+        _prefixes.AddRange(source._prefixes);
+        foreach (var sequence in source.Sequences)
+        {
+            if (sequence.Stage == Stage.Prompt)
+            {
+                continue;
+            }
+
+            rowIndices[RowCount] = sequence.LastRow;
+            Add(
+                source.TokenIds.Slice(sequence.LastRow, 1), sequence.Slot, sequence.Length - 1, sequence.FirstPosition,
+                sequence.Prefix, sequence.PrefixLength, sequence.Stage);
+        }
+    }
+
     /// <summary>Limits the batch to the rows that have entered by <paramref name="layer"/>; the layer count shows all again.</summary>
     public void Enter(int layer)
     {

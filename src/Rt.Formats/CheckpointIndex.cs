@@ -10,7 +10,8 @@ namespace Rt.Formats;
 /// <param name="TotalSize">Bytes of all tensors as the index claims, or null.</param>
 internal sealed record CheckpointIndex(string[] Shards, Dictionary<string, int> WeightMap, long? TotalSize)
 {
-    private const long MaxBytes = 32 << 20;
+    /// <summary>Longest index accepted; 36,000 tensors make 3.5 MB.</summary>
+    public const long MaxBytes = 8 << 20;
 
     /// <summary>Reads an index and checks that every shard is a file of the same folder.</summary>
     /// <exception cref="BadFileException">The index is malformed, or names a file elsewhere or a missing one.</exception>

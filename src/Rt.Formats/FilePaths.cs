@@ -8,6 +8,24 @@ internal static class FilePaths
 {
     private const int MaxLinks = 40;
 
+    /// <summary>Fails unless <paramref name="path"/>, links followed, is a file with something in it.</summary>
+    /// <remarks>Asked before a file is opened: opening a pipe waits for a writer and reading a device may not end; both have length zero.</remarks>
+    /// <exception cref="BadFileException">Missing, a folder, empty, or no regular file.</exception>
+    public static void CheckRegular(string path)
+    {
+        var info = new FileInfo(path);
+        var target = info.LinkTarget is null ? info : info.ResolveLinkTarget(returnFinalTarget: true);
+        if (target is not FileInfo { Exists: true } file)
+        {
+            throw new BadFileException(path, Directory.Exists(path) ? "expected a file, found a folder" : "no such file");
+        }
+
+        if (file.Length == 0)
+        {
+            throw new BadFileException(path, "the file is empty");
+        }
+    }
+
     /// <summary>Whether <paramref name="name"/> is the plain name of a file in a folder: no separator of any system, no drive, no dots alone.</summary>
     public static bool IsPlainName(string name) =>
         name.Length is > 0 and <= 255 && name is not ("." or "..") && !name.Any(c => c is '/' or '\\' or ':' || char.IsControl(c))

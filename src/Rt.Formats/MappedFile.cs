@@ -62,18 +62,7 @@ public sealed unsafe class MappedFile : HostStorage
         SafeFileHandle? handle = null;
         try
         {
-            // The length is asked before opening: opening a pipe would wait for a writer, and its length is zero.
-            var info = new FileInfo(path);
-            if ((info.ResolveLinkTarget(returnFinalTarget: true) ?? info) is not FileInfo { Exists: true } target)
-            {
-                throw new BadFileException(path, Directory.Exists(path) ? "expected a file, found a folder" : "no such file");
-            }
-
-            if (target.Length == 0)
-            {
-                throw new BadFileException(path, "the file is empty");
-            }
-
+            FilePaths.CheckRegular(path);
             handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
             var length = RandomAccess.GetLength(handle);
             return length == 0

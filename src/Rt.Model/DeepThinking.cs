@@ -57,7 +57,7 @@ public readonly record struct LayerChange(double KeyGradient, double ValueGradie
 /// <param name="Step">Forward passes done; step 1 changes nothing.</param>
 /// <param name="Layers">Per layer.</param>
 /// <param name="Score">The evaluation's result, where there is one.</param>
-/// <param name="ElapsedMs">Wall time of the pass with its update.</param>
+/// <param name="ElapsedMs">Wall time of the pass with its update; of all sets together where several think at once.</param>
 public sealed record ThinkStep(int Step, IReadOnlyList<LayerChange> Layers, double? Score, double ElapsedMs);
 
 /// <summary>A finished think stage.</summary>
@@ -94,13 +94,16 @@ public static class DeepThinking
         });
         try
         {
-            var workspace = model.WorkspaceFor(LanguageModel.DefaultRowBudget);
-            foreach (var chunk in demonstrationIds.Chunk(LanguageModel.DefaultRowBudget).Index())
+            // Passes of equal size: a last one of very few rows could take another matmul variant than later steps do.
+            var passes = (demonstrationIds.Length + LanguageModel.DefaultRowBudget - 1) / LanguageModel.DefaultRowBudget;
+            var size = (demonstrationIds.Length + passes - 1) / passes;
+            var workspace = model.WorkspaceFor(size);
+            foreach (var (pass, chunk) in demonstrationIds.Chunk(size).Index())
             {
                 cancellation.ThrowIfCancellationRequested();
-                var rows = model.RowsFor(LanguageModel.DefaultRowBudget, kept.Cache);
-                rows.Add(chunk.Item, 0, chunk.Index * LanguageModel.DefaultRowBudget, 0);
-                model.Transformer.Forward(rows, workspace, keysAndValuesOnly: true);
+                var rows = model.RowsFor(size, kept.Cache);
+                rows.Add(chunk, 0, pass * size, 0);
+                model.Transformer.Forward(rows, workspace, LastBlock.KeysAndValues);
             }
 
             RoundTo(precision, kept.Cache, model.Device);
@@ -120,7 +123,7 @@ public static class DeepThinking
     /// <param name="firsts">Keys and values of step 1 per set, to measure displacement; null where not wanted.</param>
     /// <returns>[sets][layers].</returns>
     /// <exception cref="UsageException">A set needs more positions than the model has.</exception>
-    public static LayerChange[][] Step(IReadOnlyList<KeptKv> kept, ThinkOptions options, IReadOnlyList<KvCache>? firsts = null)
+    public static LayerChange[][] Step(IReadOnlyList<KeptKv> kept, ThinkOptions options, IReadOnlyList<KeptKv>? firsts = null)
     {
         var changes = new LayerChange[kept.Count][];
         foreach (var group in PromptRunner.Groups([.. kept.Select(set => set.Origin.DemonstrationIds)]))
@@ -148,38 +151,81 @@ public static class DeepThinking
         Action<ThinkStep>? onStep = null,
         CancellationToken cancellation = default)
     {
+        Func<int, KeptKv, double>? score = evaluate is null ? null : (_, set) => evaluate(set);
+        Action<int, ThinkStep>? report = onStep is null ? null : (_, step) => onStep(step);
+        return Think([kept], options, choice, score, report, cancellation)[0];
+    }
+
+    /// <summary>A whole think stage over several demonstration sets at once: each step is one packed pass over all of them.</summary>
+    /// <param name="kept">The sets, all of one model and after the same number of steps.</param>
+    /// <param name="options">Settings; <see cref="ThinkOptions.Steps"/> counts from step 1, also when thinking on.</param>
+    /// <param name="choice">How the step to keep is chosen, set by set; other than fixed needs <paramref name="evaluate"/>.</param>
+    /// <param name="evaluate">Scores kept keys and values of a set, higher is better; called after every step.</param>
+    /// <param name="onStep">Told of every step of every set.</param>
+    /// <param name="cancellation">Noticed between passes.</param>
+    /// <returns>The chosen step of every set; <paramref name="kept"/> have moved on to the last.</returns>
+    /// <exception cref="UsageException">Nothing to choose the step by, or the sets are at different steps.</exception>
+    public static ThinkResult[] Think(
+        IReadOnlyList<KeptKv> kept,
+        ThinkOptions options,
+        StepChoice choice = StepChoice.Fixed,
+        Func<int, KeptKv, double>? evaluate = null,
+        Action<int, ThinkStep>? onStep = null,
+        CancellationToken cancellation = default)
+    {
         if (choice != StepChoice.Fixed && evaluate is null)
         {
             throw new UsageException($"choosing the step by {choice.ToString().ToLowerInvariant()} needs queries with answers to score");
         }
 
-        using var first = FirstStep(kept, options, cancellation);
-        var steps = new List<ThinkStep>();
-        KeptKv? best = null;
-        var bestScore = double.NegativeInfinity;
-        Note(new LayerChange[kept.Cache.Layers], 0);
-        while (kept.Origin.Steps < options.Steps)
+        if (kept.Any(set => set.Origin.Steps != kept[0].Origin.Steps))
         {
-            cancellation.ThrowIfCancellationRequested();
-            var clock = System.Diagnostics.Stopwatch.StartNew();
-            var changes = Step([kept], options, [first.Cache])[0];
-            Note(changes, clock.Elapsed.TotalMilliseconds);
+            throw new UsageException("demonstration sets that think together must be at the same step");
         }
 
-        return new ThinkResult(best ?? kept.Fork(), steps, choice);
-
-        void Note(LayerChange[] changes, double elapsedMs)
+        var firsts = new List<KeptKv>();
+        var best = new KeptKv?[kept.Count];
+        try
         {
-            var score = evaluate?.Invoke(kept);
-            var step = new ThinkStep(kept.Origin.Steps, changes, score, elapsedMs);
-            steps.Add(step);
-            onStep?.Invoke(step);
-            if (choice != StepChoice.Fixed && score > bestScore)
+            firsts.AddRange(kept.Select(set => FirstStep(set, options, cancellation)));
+            var steps = kept.Select(_ => new List<ThinkStep>()).ToArray();
+            var bestScores = kept.Select(_ => double.NegativeInfinity).ToArray();
+            Note([.. kept.Select(set => new LayerChange[set.Cache.Layers])], 0);
+            while (kept[0].Origin.Steps < options.Steps)
             {
-                best?.Dispose();
-                best = kept.Fork();
-                bestScore = score.Value;
+                cancellation.ThrowIfCancellationRequested();
+                var clock = System.Diagnostics.Stopwatch.StartNew();
+                var changes = Step(kept, options, firsts);
+                Note(changes, clock.Elapsed.TotalMilliseconds);
             }
+
+            return [.. kept.Select((set, i) => new ThinkResult(best[i] ?? set.Fork(), steps[i], choice))];
+
+            void Note(LayerChange[][] changes, double elapsedMs)
+            {
+                for (var i = 0; i < kept.Count; i++)
+                {
+                    var score = evaluate?.Invoke(i, kept[i]);
+                    var step = new ThinkStep(kept[i].Origin.Steps, changes[i], score, elapsedMs);
+                    steps[i].Add(step);
+                    onStep?.Invoke(i, step);
+                    if (choice != StepChoice.Fixed && score > bestScores[i])
+                    {
+                        best[i]?.Dispose();
+                        best[i] = kept[i].Fork();
+                        bestScores[i] = score.Value;
+                    }
+                }
+            }
+        }
+        catch
+        {
+            Array.ForEach(best, set => set?.Dispose());
+            throw;
+        }
+        finally
+        {
+            firsts.ForEach(set => set.Dispose());
         }
     }
 
@@ -189,7 +235,7 @@ public static class DeepThinking
         : Begin(kept.Model, kept.Origin.DemonstrationIds, options, cancellation);
 
     private static void StepTogether(
-        IReadOnlyList<KeptKv> kept, int start, int count, ThinkOptions options, IReadOnlyList<KvCache>? firsts, LayerChange[][] changes)
+        IReadOnlyList<KeptKv> kept, int start, int count, ThinkOptions options, IReadOnlyList<KeptKv>? firsts, LayerChange[][] changes)
     {
         var model = kept[start].Model;
         var length = 0;
@@ -213,12 +259,9 @@ public static class DeepThinking
                 rows.AddPrefix(set.Cache), set.Length);
         }
 
-        using var update = new UpdateHook(kept, start, count, options, firsts);
-        using (model.Attach(update))
-        {
-            model.Transformer.Forward(rows, workspace, keysAndValuesOnly: true);
-        }
-
+        var update = new UpdateHook(kept, start, count, options, firsts);
+        using var scope = model.Attach(update);
+        model.Transformer.Forward(rows, workspace, LastBlock.KeysAndValues);
         for (var i = start; i < start + count; i++)
         {
             changes[i] = update.Changes(i - start);
@@ -255,7 +298,7 @@ public static class DeepThinking
 
     /// <summary>Updates a layer's kept keys and values right after its attention, and measures what it did.</summary>
     private sealed class UpdateHook(
-        IReadOnlyList<KeptKv> kept, int start, int count, ThinkOptions options, IReadOnlyList<KvCache>? firsts)
+        IReadOnlyList<KeptKv> kept, int start, int count, ThinkOptions options, IReadOnlyList<KeptKv>? firsts)
         : ForwardHook, IDisposable
     {
         private readonly int _layers = kept[start].Cache.Layers;
@@ -263,6 +306,8 @@ public static class DeepThinking
 
         // Per set and layer: squared norms of G for keys and values, then squared displacements.
         private readonly Tensor _squares = kept[start].Model.Device.Allocate(DType.F64, count, kept[start].Cache.Layers, 4);
+
+        public override bool WantsAllRows => false;
 
         public override void OnHeads(IDevice device, RowBatch rows, int layer, Tensor heads)
         {
@@ -280,7 +325,7 @@ public static class DeepThinking
                 if (firsts is not null)
                 {
                     device.AccumulateMetaGradient(
-                        firsts[start + sequence.Slot][layer], set.Cache[layer], set.Velocity[layer],
+                        firsts[start + sequence.Slot].Cache[layer], set.Cache[layer], set.Velocity[layer],
                         step with { UpdateKey = false, UpdateValue = false }, squares.SliceColumns(2, 2));
                 }
             }

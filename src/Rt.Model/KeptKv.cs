@@ -106,12 +106,7 @@ public sealed class KeptKv : IDisposable
     /// <param name="cancellation">Leaves no file behind when cancelled.</param>
     public void Save(string path, bool withVelocity = true, CancellationToken cancellation = default)
     {
-        var writer = new SafetensorsWriter();
-        writer.SetMetadata("format", Format);
-        writer.SetMetadata("version", Version);
-        writer.SetMetadata("model", Model.Identity.Model);
-        writer.SetMetadata("tokenizer", Model.Identity.Tokenizer);
-        writer.SetMetadata("model_type", Model.Config.ModelType);
+        var writer = StateMetadata.NewFile(Format, Version, Model);
         writer.SetMetadata("demonstration_ids", string.Join(",", Origin.DemonstrationIds));
         writer.SetMetadata("steps", Origin.Steps.ToString(CultureInfo.InvariantCulture));
         writer.SetMetadata("step_size", Origin.StepSize.ToString("R", CultureInfo.InvariantCulture));

@@ -132,9 +132,31 @@ public sealed class LanguageModel : IDisposable
     public string Decode(ReadOnlySpan<int> tokenIds, bool skipSpecialTokens = true) => RequireTokenizer().Decode(tokenIds, skipSpecialTokens);
 
     /// <summary>A readable name for a token: its text, or its id without a tokenizer.</summary>
-    public string TokenName(int tokenId) => Tokenizer is { } tokenizer && tokenId < tokenizer.VocabularySize
-        ? tokenizer.TokenText(tokenId)
-        : tokenId.ToString(System.Globalization.CultureInfo.InvariantCulture);
+    public string TokenName(int tokenId) => Tokenizer?.TokenText(tokenId) ?? tokenId.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <summary>The head's argument for residual vectors of the last block's output: final norm and projection.</summary>
+    /// <param name="residuals">[rows][hidden].</param>
+    /// <returns>[rows][embedding size].</returns>
+    public double[][] FinalStates(IReadOnlyList<double[]> residuals) => [.. residuals.Select(residual =>
+    {
+        var states = ReadOutStates(residual);
+        var values = new double[states.Columns];
+        Device.Download(states, values);
+        return values;
+    })];
+
+    /// <summary>Logits of a residual vector, read out through the final norm and the head.</summary>
+    /// <param name="residual">[hidden].</param>
+    /// <param name="finalNorm">False leaves the final norm out, as the published task-vector code does for GPT-J.</param>
+    /// <returns>[vocabulary].</returns>
+    public double[] ReadOut(double[] residual, bool finalNorm = true)
+    {
+        var logits = HeadFor(1).Logits(1);
+        Transformer.Logits(ReadOutStates(residual, finalNorm), logits);
+        var values = new double[Config.VocabularySize];
+        Device.Download(logits, values);
+        return values;
+    }
 
     /// <summary>Checks that tokens exist in the vocabulary and that positions up to <paramref name="length"/> exist in the model.</summary>
     /// <exception cref="UsageException">One does not.</exception>
@@ -148,9 +170,9 @@ public sealed class LanguageModel : IDisposable
             }
         }
 
-        if (length > Config.MaxPositionEmbeddings)
+        if (length > Config.PositionLimit)
         {
-            throw new UsageException($"{length} positions are needed, {Folder} has {Config.MaxPositionEmbeddings} (max_position_embeddings)");
+            throw new UsageException($"{length} positions are needed, {Folder} has {Config.PositionLimit} (max_position_embeddings)");
         }
     }
 
@@ -219,6 +241,20 @@ public sealed class LanguageModel : IDisposable
         }
 
         return _head;
+    }
+
+    private Tensor ReadOutStates(double[] residual, bool finalNorm = true)
+    {
+        if (residual.Length != Config.HiddenSize)
+        {
+            throw new UsageException($"vector of width {residual.Length}: expected the hidden size {Config.HiddenSize}");
+        }
+
+        var head = HeadFor(1);
+        var row = WorkspaceFor(1).Residual.SliceRows(0, 1);
+        Device.Upload(residual, row);
+        Transformer.FinalStates(row, [0], head.Gathered(1), head.States(1), finalNorm);
+        return head.States(1);
     }
 
     private static ModelConfig ReadConfig(string folder, List<string> warnings, out Family family)

@@ -59,7 +59,7 @@ public static class LayerSweep
             var (start, count) = group.GetOffsetAndLength(queries.Count);
             var prompts = queries.Skip(start).Take(count).Select(query => query.TokenIds).ToArray();
             using var cache = model.NewCache(count, prompts.Max(prompt => prompt.Length));
-            PromptRunner.Run(model, [.. prompts.Select((ids, slot) => new PromptRun(ids, slot))], cache, null, (_, _, _) => { }, cancellation);
+            PromptRunner.Run(model, [.. prompts.Select((ids, slot) => new PromptRun(ids, slot))], cache, null, (_, _, _) => { }, cancellation, LastBlock.KeysAndValues);
             var cells = layers.Index().SelectMany(layer => Enumerable.Range(0, count).Select(slot => (layer.Index, layer.Item, slot)));
             foreach (var chunk in cells.Chunk(RowBudget))
             {
@@ -80,7 +80,7 @@ public static class LayerSweep
         var hidden = model.Config.HiddenSize;
         // A patched row's own keys and values are read in the same layer only.
         using var own = model.NewCache(cells.Length, 1, shareLayers: true);
-        using var entries = new EntryHook(model.Device, cells.Length, hidden);
+        var entries = new EntryHook(model.Device, cells.Length, hidden);
         var rows = model.RowsFor(Math.Max(cells.Length, LanguageModel.DefaultRowBudget), own);
         for (var i = 0; i < cells.Length; i++)
         {
@@ -121,6 +121,8 @@ public static class LayerSweep
         private int _entered;
 
         public Tensor Vectors { get; } = device.Allocate(device.ActivationType, 1, rows, hidden);
+
+        public override bool WantsAllRows => false;
 
         public override void OnBegin(IDevice device, RowBatch rows) => _entered = 0;
 

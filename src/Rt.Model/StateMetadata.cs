@@ -18,6 +18,18 @@ internal sealed class StateMetadata
         RequireText("version", version);
     }
 
+    /// <summary>Begins a state file: its format, and the model and tokenizer it belongs to.</summary>
+    public static SafetensorsWriter NewFile(string format, string version, LanguageModel model)
+    {
+        var writer = new SafetensorsWriter();
+        writer.SetMetadata("format", format);
+        writer.SetMetadata("version", version);
+        writer.SetMetadata("model", model.Identity.Model);
+        writer.SetMetadata("tokenizer", model.Identity.Tokenizer);
+        writer.SetMetadata("model_type", model.Config.ModelType);
+        return writer;
+    }
+
     /// <summary>A metadata field.</summary>
     public string Text(string name) => _file.Metadata.TryGetValue(name, out var value)
         ? value

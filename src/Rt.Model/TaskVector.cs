@@ -128,30 +128,12 @@ public sealed class TaskVector
     /// <param name="layer">Which vector.</param>
     /// <param name="count">How many tokens.</param>
     public (int TokenId, double Logit)[] TopTokens(LanguageModel model, int layer, int count) =>
-        [.. ReadOut(model, this[layer]).Select((logit, id) => (id, logit)).OrderByDescending(pair => pair.logit).Take(count)];
-
-    /// <summary>Logits [vocabulary] of a residual vector through the final norm and the head.</summary>
-    public static double[] ReadOut(LanguageModel model, double[] vector)
-    {
-        var head = model.HeadFor(1);
-        var residual = model.WorkspaceFor(1).Residual.SliceRows(0, 1);
-        model.Device.Upload(vector, residual);
-        model.Transformer.FinalStates(residual, [0], head.Gathered(1), head.States(1));
-        model.Transformer.Logits(head.States(1), head.Logits(1));
-        var logits = new double[model.Config.VocabularySize];
-        model.Device.Download(head.Logits(1), logits);
-        return logits;
-    }
+        [.. model.ReadOut(this[layer]).Select((logit, id) => (id, logit)).OrderByDescending(pair => pair.logit).Take(count)];
 
     /// <summary>Writes a safetensors file with <c>task_vector</c> [hidden] or [layers, hidden], by a temporary file beside it.</summary>
     public void Save(string path, LanguageModel model, CancellationToken cancellation = default)
     {
-        var writer = new SafetensorsWriter();
-        writer.SetMetadata("format", Format);
-        writer.SetMetadata("version", Version);
-        writer.SetMetadata("model", model.Identity.Model);
-        writer.SetMetadata("tokenizer", model.Identity.Tokenizer);
-        writer.SetMetadata("model_type", model.Config.ModelType);
+        var writer = StateMetadata.NewFile(Format, Version, model);
         writer.SetMetadata("layer", Layer?.ToString(CultureInfo.InvariantCulture) ?? "all");
         writer.SetMetadata("point", Point.ToString().ToLowerInvariant());
         writer.SetMetadata("position", "-1");

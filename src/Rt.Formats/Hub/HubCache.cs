@@ -194,7 +194,7 @@ public sealed class HubCache(HubSettings settings) : IDisposable
     // The names come from a downloaded file and become paths, so they must be plain names.
     private static string[] ShardNames(string index)
     {
-        using var document = JsonFile.Read(index, 32 << 20);
+        using var document = JsonFile.Read(index, CheckpointIndex.MaxBytes);
         var map = new JsonFields(index, document.RootElement).Object("weight_map");
         var names = map.Element.EnumerateObject().Select(property => property.Name).ToArray();
         var shards = Array.ConvertAll(names, name => map.String(name)).Distinct(StringComparer.Ordinal).ToArray();

@@ -21,7 +21,7 @@ internal sealed class HubClient : IDisposable
 {
     private const int MaxRedirects = 8;
     private const int MaxTries = 4;
-    private const int MaxListingBytes = 32 << 20;
+    private const int MaxListingBytes = 8 << 20;
     private static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(60);
 
     private readonly HubSettings _settings;

@@ -26,18 +26,7 @@ public static class JsonFile
     {
         try
         {
-            var info = new FileInfo(path);
-            if ((info.ResolveLinkTarget(returnFinalTarget: true) ?? info) is not FileInfo { Exists: true } target)
-            {
-                throw new BadFileException(path, Directory.Exists(path) ? "expected a file, found a folder" : "no such file");
-            }
-
-            // A pipe or device has length zero and is never opened, since reading it may not end.
-            if (target.Length == 0)
-            {
-                throw new BadFileException(path, "the file is empty");
-            }
-
+            FilePaths.CheckRegular(path);
             using var handle = File.OpenHandle(path);
             var length = RandomAccess.GetLength(handle);
             if (length > maxBytes)
@@ -96,7 +85,14 @@ public static class JsonFile
             return $"not valid JSON (or nested deeper than {MaxDepth}) at line {line + 1}, byte {e.BytePositionInLine + 1}";
         }
 
-        return DuplicateName(json) is { } name ? $"field {MessageText.Quote(name)} appears twice" : "not valid JSON: a field appears twice";
+        try
+        {
+            return DuplicateName(json) is { } name ? $"field {MessageText.Quote(name)} appears twice" : "a field appears twice";
+        }
+        catch (InvalidOperationException)
+        {
+            return "a field appears twice, and a property name holds an incomplete surrogate pair";
+        }
     }
 
     private static string? DuplicateName(ReadOnlySpan<byte> json)

@@ -12,13 +12,15 @@ namespace Rt.Formats;
 /// <summary>The parse of one header.</summary>
 /// <remarks>Everything is checked on spans of the header first, so that a hostile header is refused before names, shapes or
 /// metadata become objects: at most 48 bytes are kept per tensor until the whole header is known to be sound.</remarks>
-internal ref struct SafetensorsHeader
+internal ref partial struct SafetensorsHeader
 {
     /// <summary>Longest header allowed, in bytes.</summary>
     public const long MaxLength = 100_000_000;
 
-    /// <summary>Most tensors, and most metadata keys, that a header may name.</summary>
-    public const int MaxNames = 1_000_000;
+    /// <summary>Most tensors that a header may name.</summary>
+    public const int MaxTensors = 1_000_000;
+
+    private const int MaxMetadataKeys = 100_000;
 
     private const int MaxNameLength = 65_536;
     private const int MaxRank = 64;
@@ -43,7 +45,7 @@ internal ref struct SafetensorsHeader
         _header = header;
         _dataStart = dataStart;
         _dataLength = dataLength;
-        _tensors = new List<Item>(Math.Min(header.Length / ShortestTensor + 1, MaxNames));
+        _tensors = new List<Item>(Math.Min(header.Length / ShortestTensor + 1, MaxTensors));
     }
 
     /// <summary>Checks <paramref name="header"/> against every rule of the format and returns its tensors and metadata.</summary>
@@ -81,6 +83,7 @@ internal ref struct SafetensorsHeader
 
     private static Utf8JsonReader Reader(ReadOnlySpan<byte> json) => new(json, new JsonReaderOptions { MaxDepth = 16 });
 
+    // What runs once per tensor is compiled for speed at once: a header is read once, before tiering would help.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ReadRoot()
     {
@@ -122,9 +125,9 @@ internal ref struct SafetensorsHeader
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (_metadata.Count == MaxNames)
+            if (_metadata.Count == MaxMetadataKeys)
             {
-                throw new BadFileException(_path, $"header: __metadata__: more than {MaxNames:N0} keys");
+                throw new BadFileException(_path, $"header: __metadata__: more than {MaxMetadataKeys:N0} keys");
             }
 
             var item = Name(ref reader);
@@ -139,11 +142,12 @@ internal ref struct SafetensorsHeader
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ReadTensor(ref Utf8JsonReader reader)
     {
-        if (_tensors.Count == MaxNames)
+        if (_tensors.Count == MaxTensors)
         {
-            throw new BadFileException(_path, $"header: more than {MaxNames:N0} tensors");
+            throw new BadFileException(_path, $"header: more than {MaxTensors:N0} tensors");
         }
 
         var item = Name(ref reader);
@@ -191,6 +195,7 @@ internal ref struct SafetensorsHeader
         _tensors.Add(item);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly DType ReadDType(in Item item, ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.String)
@@ -209,6 +214,7 @@ internal ref struct SafetensorsHeader
         throw Bad(item, $"dtype: unknown type {MessageText.Quote(reader.ValueSpan)}");
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly (int Rank, long Count) ReadShape(in Item item, ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
@@ -234,6 +240,7 @@ internal ref struct SafetensorsHeader
         return (rank, count);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly (long Begin, long End) ReadOffsets(in Item item, ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
@@ -298,103 +305,7 @@ internal ref struct SafetensorsHeader
         }
     }
 
-    private readonly void CheckNames(List<Item> items, string what)
-    {
-        var slots = new int[System.Numerics.BitOperations.RoundUpToPowerOf2((uint)items.Count * 2 + 1)];
-        var span = CollectionsMarshal.AsSpan(items);
-        for (var i = 0; i < span.Length; i++)
-        {
-            var name = NameOf(span[i]);
-            var slot = span[i].Hash & (slots.Length - 1);
-            for (; slots[slot] != 0; slot = (slot + 1) & (slots.Length - 1))
-            {
-                ref var other = ref span[slots[slot] - 1];
-                if (other.Hash == span[i].Hash && NameOf(other).SequenceEqual(name))
-                {
-                    throw new BadFileException(_path, $"header: {what} {Quote(span[i])} appears twice");
-                }
-            }
-
-            slots[slot] = i + 1;
-        }
-    }
-
-    // In order of their offsets, the tensors must cover the data exactly: no overlap, no hole, nothing behind the last.
-    private readonly void CheckCover()
-    {
-        var ordered = _tensors;
-        if (!InOrder(ordered))
-        {
-            ordered.Sort(static (a, b) => a.Begin != b.Begin ? a.Begin.CompareTo(b.Begin) : a.End.CompareTo(b.End));
-        }
-
-        var end = 0L;
-        foreach (ref readonly var item in CollectionsMarshal.AsSpan(ordered))
-        {
-            if (item.Begin != end)
-            {
-                throw Bad(item, item.Begin < end
-                    ? $"data_offsets begin at {item.Begin}, inside the tensor before, which ends at {end}"
-                    : $"data_offsets begin at {item.Begin}, leaving a hole behind the tensor before, which ends at {end}");
-            }
-
-            end = item.End;
-        }
-
-        if (end != _dataLength)
-        {
-            throw new BadFileException(_path, $"{_dataLength - end} bytes behind the last tensor belong to no tensor");
-        }
-    }
-
-    private static bool InOrder(List<Item> items)
-    {
-        var span = CollectionsMarshal.AsSpan(items);
-        for (var i = 1; i < span.Length; i++)
-        {
-            if (span[i].Begin < span[i - 1].Begin || span[i].End < span[i - 1].End)
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
-    private readonly Dictionary<string, SafetensorsEntry> Entries()
-    {
-        var entries = new Dictionary<string, SafetensorsEntry>(_tensors.Count, StringComparer.Ordinal);
-        foreach (ref readonly var item in CollectionsMarshal.AsSpan(_tensors))
-        {
-            var shape = new long[item.Rank];
-            var reader = Reader(_header[item.ValueStart..]);
-            reader.Read();
-            foreach (ref var size in shape.AsSpan())
-            {
-                reader.Read();
-                size = reader.GetInt64();
-            }
-
-            var name = Encoding.UTF8.GetString(NameOf(item));
-            entries.Add(name, new SafetensorsEntry(name, item.Type, shape, _dataStart + item.Begin, item.End - item.Begin));
-        }
-
-        return entries;
-    }
-
-    private readonly Dictionary<string, string> Metadata()
-    {
-        var metadata = new Dictionary<string, string>(_metadata.Count, StringComparer.Ordinal);
-        foreach (ref readonly var item in CollectionsMarshal.AsSpan(_metadata))
-        {
-            var reader = Reader(_header[item.ValueStart..]);
-            reader.Read();
-            metadata.Add(Encoding.UTF8.GetString(NameOf(item)), reader.GetString()!);
-        }
-
-        return metadata;
-    }
-
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly Item Name(ref Utf8JsonReader reader)
     {
         if (reader.ValueSpan.Length > MaxNameLength)

@@ -74,7 +74,7 @@ public sealed class SafetensorsWriter
             .ThenBy(pair => pair.Key, StringComparer.Ordinal)
             .ToArray();
         var header = Header(ordered);
-        if (header.Length > SafetensorsHeader.MaxLength || ordered.Length > SafetensorsHeader.MaxNames)
+        if (header.Length > SafetensorsHeader.MaxLength || ordered.Length > SafetensorsHeader.MaxTensors)
         {
             throw new BadFileException(path, $"{ordered.Length} tensors need a header of {header.Length} bytes, more than readers accept");
         }

@@ -57,7 +57,7 @@ internal static class DecoderReader
                 makers.Add(parts => new WordSuffixStage(suffix, parts));
                 break;
             default:
-                throw new UnsupportedModelException($"{field.File}: {field.Path}: the decoder '{type}' is not supported");
+                throw new UnsupportedModelException($"{field.File}: {field.Path}: the decoder {MessageText.Quote(type)} is not supported");
         }
     }
 

@@ -20,40 +20,8 @@ internal readonly struct JsonField(string file, string path, JsonElement element
     public JsonValueKind Kind => element.ValueKind;
 
     /// <summary>Reads a whole file; its document lives as long as the fields taken from it.</summary>
-    /// <exception cref="BadFileException">The file is missing, too large, not JSON, or names a property twice.</exception>
-    public static JsonField Read(string file)
-    {
-        byte[] bytes = ReadBytes(file);
-        ReadOnlyMemory<byte> text = bytes.AsSpan().StartsWith("\uFEFF"u8) ? bytes.AsMemory(3) : bytes;
-        try
-        {
-            var options = new JsonDocumentOptions { AllowDuplicateProperties = false };
-            return new JsonField(file, "", JsonDocument.Parse(text, options).RootElement);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
-        {
-            throw new BadFileException(file, $"is not sound JSON: {e.Message}", e);
-        }
-    }
-
-    /// <summary>The bytes of a file of at most <see cref="LargestFile"/>.</summary>
-    public static byte[] ReadBytes(string file)
-    {
-        try
-        {
-            long length = new FileInfo(file).Length;
-            if (length > LargestFile)
-            {
-                throw new BadFileException(file, $"is {length} bytes long, more than the {LargestFile} that are read");
-            }
-
-            return System.IO.File.ReadAllBytes(file);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BadFileException(file, $"cannot be read: {e.Message}", e);
-        }
-    }
+    /// <exception cref="BadFileException">As for <see cref="JsonFile.Read"/>.</exception>
+    public static JsonField Read(string file) => new(file, "", JsonFile.Read(file, LargestFile).RootElement);
 
     /// <summary>An error about this field.</summary>
     public BadFileException Bad(string problem) => new(file, path.Length == 0 ? problem : $"{path}: {problem}");
@@ -175,7 +143,6 @@ internal readonly struct JsonField(string file, string path, JsonElement element
 
     private string Shown()
     {
-        string text = element.GetRawText();
-        return text.Length <= 40 ? text : text[..40] + "...";
+        return Kind is JsonValueKind.Object or JsonValueKind.Array ? Kind.ToString() : MessageText.Quote(element.GetRawText());
     }
 }

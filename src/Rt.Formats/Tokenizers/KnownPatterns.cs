@@ -18,7 +18,7 @@ internal static class KnownPatterns
     private const string Lower = @"[\p{Ll}\p{Lm}\p{Lo}\p{M}]";
     private const string CaseTail = @"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-    private static readonly Dictionary<string, ScannerPattern> Scanners = new()
+    private static readonly Dictionary<string, SplitPattern> Scanners = new()
     {
         [Gpt2] = new Gpt2Scanner(),
         [@"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"] = new Gpt2Scanner(),
@@ -30,6 +30,7 @@ internal static class KnownPatterns
         [@"[^\r\n\p{L}\p{N}]?" + Upper + "*" + Lower + @"+|[^\r\n\p{L}\p{N}]?" + Upper + "+" + Lower + @"*|\p{N}" + CaseTail]
             = new O200kScanner(1, false),
         [@" ?[^(\s|[.,!?…。，、।۔،])]+"] = new BloomScanner(),
+        [" {2,}"] = new SpaceRunScanner(),
     };
 
     /// <summary>All patterns with a scanner.</summary>
@@ -178,6 +179,22 @@ internal static class KnownPatterns
                     or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark => 3,
                 _ => 0,
             };
+        }
+    }
+
+    // T5 and its kin replace runs of spaces with it.
+    private sealed class SpaceRunScanner : SplitPattern
+    {
+        public override void Matches(ReadOnlySpan<byte> text, SpanList<Range32> matches)
+        {
+            for (int start = text.IndexOf("  "u8); start >= 0 && start < text.Length;)
+            {
+                int length = text[start..].IndexOfAnyExcept((byte)' ');
+                int end = length < 0 ? text.Length : start + length;
+                matches.Add(new Range32(start, end));
+                int next = text[end..].IndexOf("  "u8);
+                start = next < 0 ? -1 : end + next;
+            }
         }
     }
 

@@ -29,7 +29,7 @@ internal abstract class Normalizer
             "StripAccents" => new StripAccentsNormalizer(),
             "ByteLevel" => new ByteLevelNormalizer(),
             "Sequence" => new SequenceNormalizer([.. field.Get("normalizers").Items().Select(Read)]),
-            _ => throw new UnsupportedModelException($"{field.File}: {field.Path}: the normalizer '{type}' is not supported"),
+            _ => throw new UnsupportedModelException($"{field.File}: {field.Path}: the normalizer {MessageText.Quote(type)} is not supported"),
         };
     }
 }

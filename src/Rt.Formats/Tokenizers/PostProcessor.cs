@@ -35,7 +35,7 @@ internal sealed record PostProcessor(int[] Before, int[] Behind)
             case "RobertaProcessing" or "BertProcessing":
                 return new PostProcessor([PairId(field.Get("cls"), isToken)], [PairId(field.Get("sep"), isToken)]);
             default:
-                throw new UnsupportedModelException($"{field.File}: {field.Path}: the post-processor '{type}' is not supported");
+                throw new UnsupportedModelException($"{field.File}: {field.Path}: the post-processor {MessageText.Quote(type)} is not supported");
         }
     }
 
@@ -50,12 +50,12 @@ internal sealed record PostProcessor(int[] Before, int[] Behind)
             if (part.Find("Sequence") is JsonField sequence)
             {
                 string name = sequence.Get("id").Text();
-                texts += name == "A" ? 1 : throw sequence.Bad($"expected the sequence A in a template for one text, found '{name}'");
+                texts += name == "A" ? 1 : throw sequence.Bad($"expected the sequence A in a template for one text, found {MessageText.Quote(name)}");
                 continue;
             }
 
             string token = part.Get("SpecialToken").Get("id").Text();
-            JsonField ids = (field.Find("special_tokens")?.Find(token) ?? throw part.Bad($"'{token}' is not among special_tokens")).Get("ids");
+            JsonField ids = (field.Find("special_tokens")?.Find(token) ?? throw part.Bad($"{MessageText.Quote(token)} is not among special_tokens")).Get("ids");
             foreach (JsonField id in ids.Items())
             {
                 (texts == 0 ? before : behind).Add(CheckedId(id, isToken));

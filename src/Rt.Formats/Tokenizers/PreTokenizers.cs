@@ -113,7 +113,7 @@ internal abstract class PreTokenizer
                     new LiteralPattern(Encoding.UTF8.GetBytes(OneCharacter(field.Get("delimiter")))), SplitBehavior.Removed, invert: false));
                 break;
             default:
-                throw new UnsupportedModelException($"{field.File}: {field.Path}: the pre-tokenizer '{type}' is not supported");
+                throw new UnsupportedModelException($"{field.File}: {field.Path}: the pre-tokenizer {MessageText.Quote(type)} is not supported");
         }
     }
 
@@ -121,7 +121,7 @@ internal abstract class PreTokenizer
     public static string OneCharacter(JsonField field)
     {
         string text = field.Text();
-        return text.EnumerateRunes().Take(2).Count() == 1 ? text : throw field.Bad($"expected one character, found '{text}'");
+        return text.EnumerateRunes().Take(2).Count() == 1 ? text : throw field.Bad($"expected one character, found {MessageText.Quote(text)}");
     }
 
     private static SplitBehavior Behavior(JsonField field)
@@ -129,7 +129,7 @@ internal abstract class PreTokenizer
         string text = field.Text();
         return Enum.TryParse(text, out SplitBehavior behavior) && Enum.IsDefined(behavior) && !char.IsAsciiDigit(text[0])
             ? behavior
-            : throw field.Bad($"expected Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous, found '{text}'");
+            : throw field.Bad($"expected Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous, found {MessageText.Quote(text)}");
     }
 }
 
@@ -142,7 +142,7 @@ internal sealed record MetaspaceOptions(string Replacement, string Scheme, bool 
         string scheme = field.TextOrNull("prepend_scheme") ?? "always";
         if (scheme is not ("always" or "first" or "never"))
         {
-            throw field.Bad($"prepend_scheme: expected always, first or never, found '{scheme}'");
+            throw field.Bad($"prepend_scheme: expected always, first or never, found {MessageText.Quote(scheme)}");
         }
 
         // Files from before prepend_scheme say add_prefix_space.
@@ -150,7 +150,7 @@ internal sealed record MetaspaceOptions(string Replacement, string Scheme, bool 
         {
             if (field.Find("prepend_scheme") is not null && scheme != "never")
             {
-                throw field.Bad($"add_prefix_space is false, but prepend_scheme is '{scheme}'");
+                throw field.Bad($"add_prefix_space is false, but prepend_scheme is {MessageText.Quote(scheme)}");
             }
 
             scheme = "never";

@@ -1,4 +1,4 @@
-// A pattern that a file brings along, run by .NET's regex engine under bounds: linear time where it can be, a deadline always.
+// A pattern that a file brings along, run by .NET's regex engines under deadlines: the fast one, then the linear one.
 // Source: own; the meaning is that of Oniguruma (Ruby syntax), which Hugging Face tokenizers uses.
 using System.Buffers;
 using System.Diagnostics;
@@ -15,13 +15,20 @@ internal sealed class RegexPattern : SplitPattern
 {
     private const int LongestPattern = 10_000;
 
-    // One text may keep the engine busy for this long, whatever the pattern.
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
+    // The backtracking engine is fast on sane patterns and can take any time on others; where it gives up, the linear
+    // engine begins anew, which is slow on long matches (microseconds per character).
+    private static readonly TimeSpan BacktrackingDeadline = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan LinearDeadline = TimeSpan.FromSeconds(30);
     private static readonly char[] StandIns = MakeStandIns();
 
     private readonly string _file;
     private readonly string _path;
-    private readonly Regex _regex;
+    private readonly Regex _fast;
+    private readonly Regex? _linear;
+
+    // Time and text of all calls: many pieces that each stay below the deadline must not add up.
+    private long _ticksSpent;
+    private long _bytesSeen;
 
     /// <exception cref="BadFileException">The pattern is no regular expression.</exception>
     /// <exception cref="UnsupportedModelException">The pattern uses what this runtime does not match.</exception>
@@ -37,16 +44,17 @@ internal sealed class RegexPattern : SplitPattern
         const RegexOptions Options = RegexOptions.CultureInvariant | RegexOptions.Multiline;
         try
         {
-            _regex = new Regex(pattern, Options | RegexOptions.NonBacktracking, Deadline);
+            _fast = new Regex(pattern, Options, BacktrackingDeadline);
+            _linear = new Regex(pattern, Options | RegexOptions.NonBacktracking, LinearDeadline);
         }
-        catch (NotSupportedException)
+        catch (NotSupportedException) when (_fast is not null)
         {
-            _regex = new Regex(pattern, Options, Deadline);
+            // Look-arounds and back references have no linear engine.
         }
         catch (RegexParseException e)
         {
             throw new UnsupportedModelException(
-                $"{_file}: {_path}: the pattern '{Shown(pattern)}' is not one this runtime can match: {e.Message}");
+                $"{_file}: {_path}: the pattern {MessageText.Quote(pattern)} is not one this runtime can match: {e.Message}");
         }
     }
 
@@ -64,7 +72,12 @@ internal sealed class RegexPattern : SplitPattern
                 i += length;
             }
 
-            Find(text, characters.AsSpan(0, count), matches);
+            if (!TryFindFast(text, characters.AsSpan(0, count), matches)
+                && (_linear is null || !TryFind(_linear, text, characters.AsSpan(0, count), matches)))
+            {
+                throw new BadFileException(
+                    _file, $"{_path}: the pattern {MessageText.Quote(_fast.ToString())} takes too long on this text");
+            }
         }
         finally
         {
@@ -72,32 +85,55 @@ internal sealed class RegexPattern : SplitPattern
         }
     }
 
-    private void Find(ReadOnlySpan<byte> text, ReadOnlySpan<char> characters, SpanList<Range32> matches)
+    // Besides the deadline of one call there is a budget for all calls together, a twentieth of the usual rate.
+    private bool TryFindFast(ReadOnlySpan<byte> text, ReadOnlySpan<char> characters, SpanList<Range32> matches)
+    {
+        TimeSpan budget = BacktrackingDeadline + TimeSpan.FromMicroseconds(Interlocked.Add(ref _bytesSeen, text.Length));
+        bool found = false;
+        if (Stopwatch.GetElapsedTime(0, Interlocked.Read(ref _ticksSpent)) < budget)
+        {
+            int before = matches.Count;
+            long started = Stopwatch.GetTimestamp();
+            found = TryFind(_fast, text, characters, matches);
+            matches.Truncate(found ? matches.Count : before);
+            Interlocked.Add(ref _ticksSpent, Stopwatch.GetTimestamp() - started);
+        }
+
+        if (!found && _linear is null)
+        {
+            // The text fails; the next one begins with a new budget.
+            Interlocked.Exchange(ref _ticksSpent, 0);
+        }
+
+        return found;
+    }
+
+    // False if the engine's deadline passed.
+    private static bool TryFind(Regex regex, ReadOnlySpan<byte> text, ReadOnlySpan<char> characters, SpanList<Range32> matches)
     {
         long started = Stopwatch.GetTimestamp();
         try
         {
             int position = 0, index = 0;
-            foreach (ValueMatch match in _regex.EnumerateMatches(characters))
+            foreach (ValueMatch match in regex.EnumerateMatches(characters))
             {
                 int start = Advance(text, position, match.Index - index);
                 int end = Advance(text, start, match.Length);
                 matches.Add(new Range32(start, end));
                 (position, index) = (end, match.Index + match.Length);
-                if (Stopwatch.GetElapsedTime(started) > Deadline)
+                if (Stopwatch.GetElapsedTime(started) > regex.MatchTimeout)
                 {
-                    throw TooSlow(null);
+                    return false;
                 }
             }
+
+            return true;
         }
-        catch (RegexMatchTimeoutException e)
+        catch (RegexMatchTimeoutException)
         {
-            throw TooSlow(e);
+            return false;
         }
     }
-
-    private BadFileException TooSlow(Exception? inner) =>
-        new(_file, $"{_path}: the pattern '{Shown(_regex.ToString())}' took longer than {Deadline.TotalSeconds} s on this text", inner);
 
     private static int Advance(ReadOnlySpan<byte> text, int position, int characters)
     {
@@ -135,12 +171,10 @@ internal sealed class RegexPattern : SplitPattern
             if (problem is not null)
             {
                 throw new UnsupportedModelException(
-                    $"{field.File}: {field.Path}: the pattern '{Shown(pattern)}' uses {problem}, which this runtime does not match");
+                    $"{field.File}: {field.Path}: the pattern {MessageText.Quote(pattern)} uses {problem}, which this runtime does not match");
             }
         }
     }
-
-    private static string Shown(string pattern) => pattern.Length <= 60 ? pattern : pattern[..60] + "...";
 
     // For each general category its first character from the Runic block on, where no pattern names single characters.
     private static char[] MakeStandIns()

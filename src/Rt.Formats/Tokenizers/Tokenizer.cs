@@ -148,6 +148,9 @@ public sealed class Tokenizer
     /// <summary>The id of a piece exactly as the vocabulary spells it (<c>Ġthe</c>, <c>▁the</c>), or null.</summary>
     public int? TokenId(string piece) => _parts.IdOfPiece.TryGetValue(piece, out int id) ? id : null;
 
+    /// <summary>Whether an id has a token: models may have more rows than their tokenizer has tokens.</summary>
+    public bool Contains(int id) => (uint)id < (uint)_parts.Pieces.Length && _parts.Pieces[id] is not null;
+
     /// <summary>True for tokens that stand for no text, such as BOS and EOS.</summary>
     public bool IsSpecial(int id) => _parts.AddedById.TryGetValue(id, out AddedToken? token) && token.Special;
 

@@ -18,7 +18,7 @@ internal static class TokenizerJsonReader
             "BPE" => ReadBpe(model, vocabulary),
             "Unigram" => ReadUnigram(model, vocabulary),
             "WordLevel" => ReadWordLevel(model, vocabulary),
-            string type => throw new UnsupportedModelException($"{root.File}: model: the model '{type}' is not supported"),
+            string type => throw new UnsupportedModelException($"{root.File}: model: the model {MessageText.Quote(type)} is not supported"),
         };
         ReadAddedTokens(root, vocabulary);
 

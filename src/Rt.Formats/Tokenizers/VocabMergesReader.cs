@@ -18,7 +18,7 @@ internal static class VocabMergesReader
         bool isQwen2 = family is "Qwen2Tokenizer" or "Qwen2TokenizerFast";
         if (!isQwen2 && family is not ("GPT2Tokenizer" or "GPT2TokenizerFast" or "CodeGenTokenizer" or "CodeGenTokenizerFast"))
         {
-            throw new UnsupportedModelException($"{folder}: a tokenizer of the class '{family}' needs a tokenizer.json");
+            throw new UnsupportedModelException($"{folder}: a tokenizer of the class {MessageText.Quote(family)} needs a tokenizer.json");
         }
 
         var vocabulary = new VocabularyBuilder(vocabularyFile.File);
@@ -79,7 +79,7 @@ internal static class VocabMergesReader
 
     private static void ReadMerges(string path, VocabularyBuilder vocabulary)
     {
-        byte[] bytes = JsonField.ReadBytes(path);
+        byte[] bytes = JsonFile.ReadBytes(path, JsonField.LargestFile);
         if (!System.Text.Unicode.Utf8.IsValid(bytes))
         {
             throw new BadFileException(path, "is not UTF-8");
@@ -112,7 +112,7 @@ internal static class VocabMergesReader
         {
             if (!int.TryParse(id, out int number))
             {
-                throw token.Bad($"'{id}' is not a token id");
+                throw token.Bad($"{MessageText.Quote(id)} is not a token id");
             }
 
             Add(number, token.Get("content").Text(), token);

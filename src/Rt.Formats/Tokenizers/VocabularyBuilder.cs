@@ -36,13 +36,13 @@ internal sealed class VocabularyBuilder(string file)
     {
         if (id < 0 || id >= TokenizerParts.MostIds)
         {
-            throw Bad($"{where}: '{Shown(piece)}' has the id {id}; expected 0 to {TokenizerParts.MostIds - 1}");
+            throw Bad($"{where}: {MessageText.Quote(piece)} has the id {id}; expected 0 to {TokenizerParts.MostIds - 1}");
         }
 
         Place(where, piece, id);
         if (!IdOfPiece.TryAdd(piece, id))
         {
-            throw Bad($"{where}: '{Shown(piece)}' has two ids, {IdOfPiece[piece]} and {id}");
+            throw Bad($"{where}: {MessageText.Quote(piece)} has two ids, {IdOfPiece[piece]} and {id}");
         }
 
         _modelIds = _pieces.Count;
@@ -59,7 +59,7 @@ internal sealed class VocabularyBuilder(string file)
 
         if (token.Id < 0 || token.Id >= TokenizerParts.MostIds)
         {
-            throw Bad($"{where}: '{Shown(content)}' has the id {token.Id}; expected 0 to {TokenizerParts.MostIds - 1}");
+            throw Bad($"{where}: {MessageText.Quote(content)} has the id {token.Id}; expected 0 to {TokenizerParts.MostIds - 1}");
         }
 
         _addedBytes += Math.Min(content.Length, TokenizerParts.MostAddedBytes + 1);
@@ -70,7 +70,7 @@ internal sealed class VocabularyBuilder(string file)
 
         if (IdOfPiece.TryGetValue(content, out int id) && id != token.Id)
         {
-            throw Bad($"{where}: '{Shown(content)}' has two ids, {id} and {token.Id}");
+            throw Bad($"{where}: {MessageText.Quote(content)} has two ids, {id} and {token.Id}");
         }
 
         if (_addedById.TryGetValue(token.Id, out AddedToken? before))
@@ -106,7 +106,7 @@ internal sealed class VocabularyBuilder(string file)
 
         int IdFor(string piece) => IdOfPiece.TryGetValue(piece, out int id)
             ? id
-            : throw Bad($"merge {_merges.Count} ('{Shown(left)}' and '{Shown(right)}') needs '{Shown(piece)}', which is not in the vocabulary");
+            : throw Bad($"merge {_merges.Count} ({MessageText.Quote(left)} and {MessageText.Quote(right)}) needs {MessageText.Quote(piece)}, which is not in the vocabulary");
     }
 
     /// <summary>The merges by pair.</summary>
@@ -165,7 +165,7 @@ internal sealed class VocabularyBuilder(string file)
 
         if (_pieces[id] is string other)
         {
-            throw Bad($"{where}: the id {id} stands for '{Shown(other)}' and for '{Shown(piece)}'");
+            throw Bad($"{where}: the id {id} stands for {MessageText.Quote(other)} and for {MessageText.Quote(piece)}");
         }
 
         _pieces[id] = piece;
@@ -183,6 +183,4 @@ internal sealed class VocabularyBuilder(string file)
 
         return false;
     }
-
-    private static string Shown(string text) => text.Length <= 40 ? text : text[..40] + "...";
 }

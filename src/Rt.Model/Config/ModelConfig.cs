@@ -52,6 +52,9 @@ public sealed record ModelConfig
     /// <summary>Positions the model was made for; <see cref="int.MaxValue"/> where there is no limit (ALiBi).</summary>
     public required int MaxPositionEmbeddings { get; init; }
 
+    /// <summary>Positions that can be computed: none beyond the trained ones, except where the rotary scaling adapts to any length.</summary>
+    public int PositionLimit => Layers.Any(layer => layer.Rope?.Scaling == RopeScaling.Dynamic) ? int.MaxValue : MaxPositionEmbeddings;
+
     /// <summary>Added inside the root of every norm.</summary>
     public required double NormEpsilon { get; init; }
 

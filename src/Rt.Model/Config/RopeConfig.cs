@@ -163,8 +163,11 @@ public sealed record RopeConfig
         var kind = scaling.TextOr("default", "rope_type", "type")!;
         scaling.FlagOr(false, "rope_theta_is_default");
         scaling.PositiveOr(1, "partial_rotary_factor", "rope_theta");
-        var original = scaling.SizeOr(null, "original_max_position_embeddings")
-            ?? config.SizeOr(null, "original_max_position_embeddings") ?? maxPositions;
+        var ownOriginal = config.SizeOr(null, "original_max_position_embeddings");
+        var original = scaling.SizeOr(null, "original_max_position_embeddings");
+        // Where the config itself names the trained length, LongRoPE's factor is the ratio of the two lengths.
+        var ratio = ownOriginal is { } own ? (double)maxPositions / own : (double?)null;
+        original = ownOriginal ?? original;
         var rope = kind switch
         {
             "default" => this,
@@ -176,10 +179,10 @@ public sealed record RopeConfig
                 Factor = scaling.Positive("factor"),
                 LowFrequencyFactor = scaling.Positive("low_freq_factor"),
                 HighFrequencyFactor = scaling.Positive("high_freq_factor"),
-                OriginalMaxPositions = original,
+                OriginalMaxPositions = original ?? maxPositions,
             },
-            "yarn" => Yarn(scaling, original),
-            "longrope" or "su" => LongRope(scaling, original, maxPositions),
+            "yarn" => Yarn(scaling, original ?? maxPositions, maxPositions),
+            "longrope" or "su" => LongRope(scaling, original ?? maxPositions, ratio ?? scaling.PositiveOr((double)maxPositions / (original ?? maxPositions), "factor")),
             _ => throw new UnsupportedModelException(
                 $"{config.File}: rope type '{kind}' is not supported; known are default, linear, dynamic, yarn, longrope, llama3"),
         };
@@ -187,9 +190,9 @@ public sealed record RopeConfig
         return rope;
     }
 
-    private RopeConfig Yarn(ConfigReader scaling, int original)
+    private RopeConfig Yarn(ConfigReader scaling, int original, int maxPositions)
     {
-        var factor = scaling.Positive("factor");
+        var factor = scaling.PositiveOr((double)maxPositions / original, "factor");
         // With mscale, the factor is a ratio of two such logarithms (DeepSeek's form of the same rule).
         var mscale = scaling.PositiveOr(0, "mscale");
         var mscaleAll = scaling.PositiveOr(0, "mscale_all_dim");
@@ -208,9 +211,8 @@ public sealed record RopeConfig
         static double Magnitude(double factor, double mscale) => factor <= 1 ? 1 : 0.1 * mscale * Math.Log(factor) + 1;
     }
 
-    private RopeConfig LongRope(ConfigReader scaling, int original, int maxPositions)
+    private RopeConfig LongRope(ConfigReader scaling, int original, double factor)
     {
-        var factor = original < maxPositions ? (double)maxPositions / original : scaling.PositiveOr(1, "factor");
         scaling.PositiveOr(1, "factor");
         var attention = factor <= 1 ? 1 : Math.Sqrt(1 + Math.Log(factor) / Math.Log(original));
         return this with

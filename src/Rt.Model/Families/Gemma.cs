@@ -5,42 +5,22 @@ using Rt.Core;
 namespace Rt.Model.Families;
 
 /// <summary>Gemma 1.</summary>
-internal class Gemma : Family
+internal class Gemma : Llama
 {
     protected virtual bool Sandwich => false;
 
-    public override ModelConfig Read(ConfigReader config) => ReadShared(config, "gemma", null, (_, _) => 0, null);
+    public override ModelConfig Read(ConfigReader config) => ReadGemma(config, "gemma", null, (_, _) => 0, null);
 
-    public override TransformerWeights Bind(WeightBinder binder)
+    protected override string[] Prefixes => ["model.", "", "language_model.model.", "model.language_model.", "language_model."];
+
+    protected override LayerWeights Block(WeightBinder binder, string at)
     {
-        var config = binder.ChoosePrefix(
-            "embed_tokens.weight", "model.", "", "language_model.model.", "model.language_model.", "language_model.").Config;
-        var hidden = config.HiddenSize;
-        var inner = config.IntermediateSize;
-        var heads = config.NumAttentionHeads * config.HeadDim;
-        var embedding = binder.Matrix("embed_tokens.weight", config.VocabularySize, hidden);
-        return new TransformerWeights
+        var block = base.Block(binder, at);
+        return !Sandwich ? block : block with
         {
-            TokenEmbedding = embedding,
-            Layers = Layers(binder, l => new LayerWeights
-            {
-                AttentionNorm = binder.RmsNorm($"layers.{l}.input_layernorm"),
-                Qkv = binder.SeparateQkv(
-                    $"layers.{l}.self_attn.q_proj", $"layers.{l}.self_attn.k_proj", $"layers.{l}.self_attn.v_proj", config.AttentionBias),
-                Layout = QkvLayout.Stacked(config),
-                QueryNorm = config.QueryKeyNorm ? binder.RmsNorm($"layers.{l}.self_attn.q_norm", config.HeadDim) : null,
-                KeyNorm = config.QueryKeyNorm ? binder.RmsNorm($"layers.{l}.self_attn.k_norm", config.HeadDim) : null,
-                Output = binder.Linear($"layers.{l}.self_attn.o_proj", hidden, heads, config.AttentionBias),
-                PostAttentionNorm = Sandwich ? binder.RmsNorm($"layers.{l}.post_attention_layernorm") : null,
-                MlpNorm = binder.RmsNorm($"layers.{l}.{(Sandwich ? "pre_feedforward_layernorm" : "post_attention_layernorm")}"),
-                Up = new Linear(
-                    binder.Part($"layers.{l}.mlp.gate_proj", inner, hidden, false),
-                    binder.Part($"layers.{l}.mlp.up_proj", inner, hidden, false)),
-                Down = binder.Linear($"layers.{l}.mlp.down_proj", hidden, inner, false),
-                PostMlpNorm = Sandwich ? binder.RmsNorm($"layers.{l}.post_feedforward_layernorm") : null,
-            }),
-            FinalNorm = binder.RmsNorm("norm"),
-            Head = binder.Head("lm_head", embedding),
+            PostAttentionNorm = binder.RmsNorm($"{at}.post_attention_layernorm"),
+            MlpNorm = binder.RmsNorm($"{at}.pre_feedforward_layernorm"),
+            PostMlpNorm = binder.RmsNorm($"{at}.post_feedforward_layernorm"),
         };
     }
 
@@ -50,7 +30,7 @@ internal class Gemma : Family
     /// <param name="queryScalar">Default of <c>query_pre_attn_scalar</c>, or null where scores scale by the head dim.</param>
     /// <param name="window">Sliding window of a layer.</param>
     /// <param name="localTheta">Rotary base of sliding layers (unscaled); null where all layers share one.</param>
-    protected ModelConfig ReadShared(
+    protected ModelConfig ReadGemma(
         ConfigReader config, string modelType, double? queryScalar, Func<int, int, int> window, double? localTheta)
     {
         var hidden = config.Size("hidden_size");
@@ -105,7 +85,7 @@ internal sealed class Gemma2 : Gemma
     public override ModelConfig Read(ConfigReader config)
     {
         var window = config.SizeOr(4096, "sliding_window")!.Value;
-        return ReadShared(config, "gemma2", 256, Llama.WindowByLayer(config, window, layer => layer % 2 == 0), null) with
+        return ReadGemma(config, "gemma2", 256, WindowByLayer(config, window, layer => layer % 2 == 0), null) with
         {
             AttentionSoftCap = config.IsNull("attn_logit_softcapping") ? 0 : config.PositiveOr(50, "attn_logit_softcapping"),
             FinalSoftCap = config.IsNull("final_logit_softcapping") ? 0 : config.PositiveOr(30, "final_logit_softcapping"),
@@ -129,7 +109,7 @@ internal sealed class Gemma3 : Gemma
             throw new UnsupportedModelException($"{config.File}: use_bidirectional_attention = true is not supported");
         }
 
-        return ReadShared(config, "gemma3", 256, Llama.WindowByLayer(config, window, layer => (layer + 1) % pattern != 0), 10000) with
+        return ReadGemma(config, "gemma3", 256, WindowByLayer(config, window, layer => (layer + 1) % pattern != 0), 10000) with
         {
             QueryKeyNorm = true,
             AttentionSoftCap = config.PositiveOr(0, "attn_logit_softcapping"),

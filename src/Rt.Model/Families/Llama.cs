@@ -14,33 +14,46 @@ internal class Llama : Family
 
     public override TransformerWeights Bind(WeightBinder binder)
     {
-        var config = binder.ChoosePrefix("embed_tokens.weight", "model.", "").Config;
-        var hidden = config.HiddenSize;
-        var inner = config.IntermediateSize;
-        var heads = config.NumAttentionHeads * config.HeadDim;
-        var embedding = binder.Matrix("embed_tokens.weight", config.VocabularySize, hidden);
+        var config = binder.ChoosePrefix("embed_tokens.weight", Prefixes).Config;
+        var embedding = binder.Matrix("embed_tokens.weight", config.VocabularySize, config.HiddenSize);
         return new TransformerWeights
         {
             TokenEmbedding = embedding,
-            Layers = Layers(binder, l => new LayerWeights
-            {
-                AttentionNorm = binder.RmsNorm($"layers.{l}.input_layernorm"),
-                Qkv = binder.SeparateQkv(
-                    $"layers.{l}.self_attn.q_proj", $"layers.{l}.self_attn.k_proj", $"layers.{l}.self_attn.v_proj", config.AttentionBias),
-                Layout = QkvLayout.Stacked(config),
-                QueryNorm = config.QueryKeyNorm ? binder.RmsNorm($"layers.{l}.self_attn.q_norm", config.HeadDim) : null,
-                KeyNorm = config.QueryKeyNorm ? binder.RmsNorm($"layers.{l}.self_attn.k_norm", config.HeadDim) : null,
-                Output = binder.Linear($"layers.{l}.self_attn.o_proj", hidden, heads, OutputBias(config)),
-                MlpNorm = binder.RmsNorm($"layers.{l}.post_attention_layernorm"),
-                Up = new Linear(
-                    binder.Part($"layers.{l}.mlp.gate_proj", inner, hidden, config.MlpBias),
-                    binder.Part($"layers.{l}.mlp.up_proj", inner, hidden, config.MlpBias)),
-                Down = binder.Linear($"layers.{l}.mlp.down_proj", hidden, inner, config.MlpBias),
-            }),
+            Layers = Layers(binder, l => Block(binder, $"layers.{l}")),
             FinalNorm = binder.RmsNorm("norm"),
             Head = binder.Head("lm_head", embedding),
         };
     }
+
+    /// <summary>What hub files write before the names.</summary>
+    protected virtual string[] Prefixes => ["model.", ""];
+
+    /// <summary>The weights of the block whose names begin with <paramref name="at"/>.</summary>
+    protected virtual LayerWeights Block(WeightBinder binder, string at)
+    {
+        var config = binder.Config;
+        return new LayerWeights
+        {
+            AttentionNorm = binder.RmsNorm($"{at}.input_layernorm"),
+            Qkv = Qkv(binder, at),
+            Layout = QkvLayout.Stacked(config),
+            QueryNorm = config.QueryKeyNorm ? binder.RmsNorm($"{at}.self_attn.q_norm", config.HeadDim) : null,
+            KeyNorm = config.QueryKeyNorm ? binder.RmsNorm($"{at}.self_attn.k_norm", config.HeadDim) : null,
+            Output = binder.Linear($"{at}.self_attn.o_proj", config.HiddenSize, config.NumAttentionHeads * config.HeadDim, OutputBias(config)),
+            MlpNorm = binder.RmsNorm($"{at}.post_attention_layernorm"),
+            Up = GateAndUp(binder, at),
+            Down = binder.Linear($"{at}.mlp.down_proj", config.HiddenSize, config.IntermediateSize, config.MlpBias),
+        };
+    }
+
+    /// <summary>Query, key and value: stored apart.</summary>
+    protected virtual Linear Qkv(WeightBinder binder, string at) => binder.SeparateQkv(
+        $"{at}.self_attn.q_proj", $"{at}.self_attn.k_proj", $"{at}.self_attn.v_proj", binder.Config.AttentionBias);
+
+    /// <summary>Gate and up: stored apart.</summary>
+    protected virtual Linear GateAndUp(WeightBinder binder, string at) => new(
+        binder.Part($"{at}.mlp.gate_proj", binder.Config.IntermediateSize, binder.Config.HiddenSize, binder.Config.MlpBias),
+        binder.Part($"{at}.mlp.up_proj", binder.Config.IntermediateSize, binder.Config.HiddenSize, binder.Config.MlpBias));
 
     /// <summary>Whether attention's output projection has a bias.</summary>
     protected virtual bool OutputBias(ModelConfig config) => config.AttentionBias;

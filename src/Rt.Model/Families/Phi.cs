@@ -75,28 +75,13 @@ internal sealed class Phi3 : Llama
         };
     }
 
-    public override TransformerWeights Bind(WeightBinder binder)
+    protected override Linear Qkv(WeightBinder binder, string at)
     {
-        var config = binder.ChoosePrefix("embed_tokens.weight", "model.", "").Config;
-        var hidden = config.HiddenSize;
-        var heads = config.NumAttentionHeads * config.HeadDim;
-        var embedding = binder.Matrix("embed_tokens.weight", config.VocabularySize, hidden);
-        return new TransformerWeights
-        {
-            TokenEmbedding = embedding,
-            Layers = Layers(binder, l => new LayerWeights
-            {
-                AttentionNorm = binder.RmsNorm($"layers.{l}.input_layernorm"),
-                Qkv = binder.Linear(
-                    $"layers.{l}.self_attn.qkv_proj", heads + 2 * config.NumKeyValueHeads * config.HeadDim, hidden, false),
-                Layout = QkvLayout.Stacked(config),
-                Output = binder.Linear($"layers.{l}.self_attn.o_proj", hidden, heads, false),
-                MlpNorm = binder.RmsNorm($"layers.{l}.post_attention_layernorm"),
-                Up = binder.Linear($"layers.{l}.mlp.gate_up_proj", 2 * config.IntermediateSize, hidden, false),
-                Down = binder.Linear($"layers.{l}.mlp.down_proj", hidden, config.IntermediateSize, false),
-            }),
-            FinalNorm = binder.RmsNorm("norm"),
-            Head = binder.Head("lm_head", embedding),
-        };
+        var config = binder.Config;
+        return binder.Linear(
+            $"{at}.self_attn.qkv_proj", (config.NumAttentionHeads + 2 * config.NumKeyValueHeads) * config.HeadDim, config.HiddenSize, false);
     }
+
+    protected override Linear GateAndUp(WeightBinder binder, string at) =>
+        binder.Linear($"{at}.mlp.gate_up_proj", 2 * binder.Config.IntermediateSize, binder.Config.HiddenSize, false);
 }

@@ -33,6 +33,9 @@ public abstract class ForwardHook
     /// whose rounding may differ in the last bit.</summary>
     public virtual bool WantsBranches => false;
 
+    /// <summary>Whether the hook looks at rows other than the last of a prompt or generated text; the last block then computes all of them.</summary>
+    public virtual bool WantsAllRows => true;
+
     /// <summary>A forward pass begins.</summary>
     public virtual void OnBegin(IDevice device, RowBatch rows)
     {

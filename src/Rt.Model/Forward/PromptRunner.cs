@@ -1,4 +1,5 @@
 // Runs prompts of any lengths through the model in packed passes of bounded size.
+using System.Runtime.InteropServices;
 using Rt.Core;
 
 namespace Rt.Model;
@@ -7,7 +8,8 @@ namespace Rt.Model;
 /// <param name="TokenIds">The new tokens; at least one.</param>
 /// <param name="Slot">Slot that receives their keys and values.</param>
 /// <param name="Start">Entries already in the slot.</param>
-internal readonly record struct PromptRun(int[] TokenIds, int Slot, int Start = 0);
+/// <param name="Stage">What the last token is: the prompt's end, or generated as all others of the run then are.</param>
+internal readonly record struct PromptRun(int[] TokenIds, int Slot, int Start = 0, Stage Stage = Stage.PromptEnd);
 
 /// <summary>Packs prompts into forward passes.</summary>
 internal static class PromptRunner
@@ -22,6 +24,7 @@ internal static class PromptRunner
     /// <param name="kept">Prefix that every prompt sees, at positions before it; null for none.</param>
     /// <param name="ended">Receives the ends.</param>
     /// <param name="cancellation">Noticed between passes.</param>
+    /// <param name="last">What is wanted of the last block; <paramref name="ended"/> gets rows of what was computed.</param>
     /// <param name="rowBudget">Most rows of a pass.</param>
     public static void Run(
         LanguageModel model,
@@ -30,6 +33,7 @@ internal static class PromptRunner
         KeptKv? kept,
         Ended ended,
         CancellationToken cancellation = default,
+        LastBlock last = LastBlock.LastRows,
         int rowBudget = LanguageModel.DefaultRowBudget)
     {
         var workspace = model.WorkspaceFor(rowBudget);
@@ -51,13 +55,13 @@ internal static class PromptRunner
             {
                 var count = Math.Min(run.TokenIds.Length - done, rowBudget - batch.RowCount);
                 var ends = done + count == run.TokenIds.Length;
-                var first = batch.Add(
+                batch.Add(
                     run.TokenIds.AsSpan(done, count), run.Slot, run.Start + done, prefixLength,
-                    kept is null ? -1 : batch.AddPrefix(kept.Cache), prefixLength, ends ? Stage.PromptEnd : Stage.Prompt);
+                    kept is null ? -1 : batch.AddPrefix(kept.Cache), prefixLength,
+                    ends || run.Stage == Stage.Generated ? run.Stage : Stage.Prompt);
                 if (ends)
                 {
                     prompts.Add(i);
-                    lastRows.Add(first + count - 1);
                 }
 
                 done += count;
@@ -78,11 +82,19 @@ internal static class PromptRunner
             }
 
             cancellation.ThrowIfCancellationRequested();
-            model.Transformer.Forward(batch, workspace);
+            var computed = model.Transformer.Forward(batch, workspace, last);
+            foreach (var sequence in computed.Sequences)
+            {
+                if (sequence.Stage != Stage.Prompt)
+                {
+                    lastRows.Add(sequence.LastRow);
+                }
+            }
+
             ended(
-                System.Runtime.InteropServices.CollectionsMarshal.AsSpan(prompts),
-                System.Runtime.InteropServices.CollectionsMarshal.AsSpan(lastRows),
-                workspace.Residual.SliceRows(0, batch.RowCount));
+                CollectionsMarshal.AsSpan(prompts),
+                CollectionsMarshal.AsSpan(lastRows),
+                workspace.Residual.SliceRows(0, computed.RowCount));
             prompts.Clear();
             lastRows.Clear();
             batch.Reset(cache);

@@ -3,6 +3,19 @@ using Rt.Core;
 
 namespace Rt.Model;
 
+/// <summary>What the caller wants of the last block.</summary>
+public enum LastBlock
+{
+    /// <summary>Every row.</summary>
+    AllRows,
+
+    /// <summary>The last row of every sequence that is at its end: all that a next token or a task vector needs.</summary>
+    LastRows,
+
+    /// <summary>Keys and values only: it stops once they are stored, and its attention is not computed.</summary>
+    KeysAndValues,
+}
+
 /// <summary>Runs rows through the blocks of a model.</summary>
 public sealed class Transformer : IDisposable
 {
@@ -38,12 +51,13 @@ public sealed class Transformer : IDisposable
     /// <summary>Hooks called by every pass, in order.</summary>
     internal List<ForwardHook> Hooks { get; } = [];
 
-    /// <summary>Computes the blocks for a batch; afterwards <see cref="Workspace.Residual"/> holds the last block's output.</summary>
+    /// <summary>Computes the blocks for a batch.</summary>
     /// <param name="rows">The rows; their keys and values go into its cache.</param>
     /// <param name="workspace">Buffers for at least that many rows.</param>
-    /// <param name="keysAndValuesOnly">The caller wants the cache only: the last block stops once its keys and values are stored
-    /// and its attention, where a hook watches it, is not computed.</param>
-    public void Forward(RowBatch rows, Workspace workspace, bool keysAndValuesOnly = false)
+    /// <param name="last">What is wanted of the last block.</param>
+    /// <returns>The batch whose rows <see cref="Workspace.Residual"/> then holds, as the last block's output: <paramref name="rows"/>,
+    /// or the last rows of its sequences where only those were computed.</returns>
+    public RowBatch Forward(RowBatch rows, Workspace workspace, LastBlock last = LastBlock.AllRows)
     {
         if (rows.RowCount > workspace.RowCapacity)
         {
@@ -62,17 +76,25 @@ public sealed class Transformer : IDisposable
         }
 
         Embed(rows, workspace);
-        for (var layer = 0; layer < _config.NumHiddenLayers; layer++)
+        var lastLayer = _config.NumHiddenLayers - 1;
+        for (var layer = 0; layer < lastLayer; layer++)
         {
             rows.Enter(layer);
             if (rows.RowCount > 0)
             {
-                Block(layer, rows, workspace, keysAndValuesOnly && layer == _config.NumHiddenLayers - 1);
+                Block(layer, rows, workspace, LastBlock.AllRows);
             }
+        }
+
+        rows.Enter(lastLayer);
+        if (rows.RowCount > 0)
+        {
+            rows = Block(lastLayer, rows, workspace, last);
         }
 
         rows.Enter(_config.NumHiddenLayers);
         Visit(rows, new ResidualPoint(_config.NumHiddenLayers, Point.Pre), workspace.Residual.SliceRows(0, rows.RowCount));
+        return rows;
     }
 
     /// <summary>The final norm (and projection) of chosen rows of the residual: the head's argument.</summary>
@@ -80,10 +102,12 @@ public sealed class Transformer : IDisposable
     /// <param name="rowIndices">Rows to take.</param>
     /// <param name="gathered">[count, hidden], scratch.</param>
     /// <param name="destination">[count, embedding size]; <paramref name="gathered"/> itself where embeddings are not projected.</param>
-    public void FinalStates(Tensor residual, ReadOnlySpan<int> rowIndices, Tensor gathered, Tensor destination)
+    /// <param name="finalNorm">False leaves the final norm out.</param>
+    public void FinalStates(
+        Tensor residual, ReadOnlySpan<int> rowIndices, Tensor gathered, Tensor destination, bool finalNorm = true)
     {
         _device.GatherRows(residual, rowIndices, gathered);
-        if (_weights.FinalNorm is { } norm)
+        if (finalNorm && _weights.FinalNorm is { } norm)
         {
             _device.Normalize(gathered, norm, gathered);
         }
@@ -165,18 +189,31 @@ public sealed class Transformer : IDisposable
         }
     }
 
-    private void Block(int layer, RowBatch rows, Workspace workspace, bool keysAndValuesOnly)
+    /// <summary>One block; returns the rows it went on with after storing keys and values.</summary>
+    private RowBatch Block(int layer, RowBatch rows, Workspace workspace, LastBlock wanted)
     {
         var weights = _weights.Layers[layer];
-        var residual = workspace.Residual.SliceRows(0, rows.RowCount);
         var post = _config.NormPlacement == NormPlacement.Post;
+        var residual = workspace.Residual.SliceRows(0, rows.RowCount);
         Visit(rows, new ResidualPoint(layer, Point.Pre), residual);
 
         var normed = post ? residual : Normed(residual, weights.AttentionNorm, workspace.Normed, rows);
-        var heads = Attend(layer, normed, rows, workspace, keysAndValuesOnly);
-        if (keysAndValuesOnly)
+        var qkv = Project(layer, normed, rows, workspace);
+        if (wanted == LastBlock.LastRows && KeepLastRows(ref rows, ref qkv, workspace))
         {
-            return;
+            residual = workspace.Residual.SliceRows(0, rows.RowCount);
+            normed = post ? residual : Normed(residual, weights.AttentionNorm, workspace.Normed, rows);
+        }
+
+        if (rows.RowCount == 0)
+        {
+            return rows;
+        }
+
+        var heads = Attend(layer, qkv, rows, workspace, wanted != LastBlock.KeysAndValues);
+        if (wanted == LastBlock.KeysAndValues)
+        {
+            return rows;
         }
 
         // In parallel families the feed-forward reads the block's input, so its norm comes before attention joins the residual.
@@ -208,16 +245,17 @@ public sealed class Transformer : IDisposable
         }
 
         Visit(rows, new ResidualPoint(layer, Point.Post), residual);
+        return rows;
     }
 
-    private Tensor Attend(int layer, Tensor normed, RowBatch rows, Workspace workspace, bool keysAndValuesOnly)
+    /// <summary>Queries, keys and values of all rows, the latter two stored; returns [rows, width] with the queries rotated.</summary>
+    private Tensor Project(int layer, Tensor normed, RowBatch rows, Workspace workspace)
     {
         var weights = _weights.Layers[layer];
-        var attention = _config.Layers[layer];
         var qkv = workspace.Qkv.SliceRows(0, rows.RowCount);
         _device.MatMul(normed, weights.Qkv, false, qkv);
         var layout = weights.Layout;
-        var query = qkv.Heads(layout.Query, _config.NumAttentionHeads, _config.HeadDim, layout.QueryStride);
+        var query = Query(qkv, layout);
         var key = qkv.Heads(layout.Key, _config.NumKeyValueHeads, _config.HeadDim, layout.KeyValueStride);
         var value = qkv.Heads(layout.Value, _config.NumKeyValueHeads, _config.HeadDim, layout.KeyValueStride);
         if (weights.QueryNorm is { } queryNorm)
@@ -231,6 +269,49 @@ public sealed class Transformer : IDisposable
         }
 
         _device.AppendKv(query, key, value, rows, layer, _rotaries[layer]?.Table);
+        return qkv;
+    }
+
+    private Tensor Query(Tensor qkv, QkvLayout layout) =>
+        qkv.Heads(layout.Query, _config.NumAttentionHeads, _config.HeadDim, layout.QueryStride);
+
+    /// <summary>Goes on with the last row of every sequence at its end, where that saves rows and no hook wants the others.</summary>
+    private bool KeepLastRows(ref RowBatch rows, ref Tensor qkv, Workspace workspace)
+    {
+        if (rows.SequenceCount == rows.RowCount)
+        {
+            return false;
+        }
+
+        foreach (var hook in Hooks)
+        {
+            if (hook.WantsAllRows)
+            {
+                return false;
+            }
+        }
+
+        var kept = workspace.LastRows;
+        kept.TakeLastRows(rows, workspace.LastRowIndices);
+        rows = kept;
+        _device.Begin(kept);
+        if (kept.RowCount == 0)
+        {
+            return true;
+        }
+
+        var indices = workspace.LastRowIndices.AsSpan(0, kept.RowCount);
+        _device.GatherRows(qkv, indices, workspace.LastQkv.SliceRows(0, kept.RowCount));
+        qkv = workspace.LastQkv.SliceRows(0, kept.RowCount);
+        _device.GatherRows(workspace.Residual, indices, workspace.Branch.SliceRows(0, kept.RowCount));
+        _device.Copy(workspace.Branch.SliceRows(0, kept.RowCount), workspace.Residual.SliceRows(0, kept.RowCount));
+        return true;
+    }
+
+    private Tensor Attend(int layer, Tensor qkv, RowBatch rows, Workspace workspace, bool compute)
+    {
+        var attention = _config.Layers[layer];
+        var query = Query(qkv, _weights.Layers[layer].Layout);
         var options = new AttentionOptions(attention.Scale, attention.Window, _config.AttentionSoftCap, _alibiSlopes);
         foreach (var hook in Hooks)
         {
@@ -238,7 +319,7 @@ public sealed class Transformer : IDisposable
         }
 
         var heads = workspace.Heads.SliceRows(0, rows.RowCount).Heads(0, _config.NumAttentionHeads, _config.HeadDim, _config.HeadDim);
-        if (!keysAndValuesOnly)
+        if (compute)
         {
             _device.Attention(query, rows, layer, options, heads);
         }

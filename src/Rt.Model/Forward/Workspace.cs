@@ -21,6 +21,9 @@ public sealed class Workspace : IDisposable
         MlpNormed = Buffer(config.ParallelResidual ? config.HiddenSize : 1);
         Branch = Buffer(config.HiddenSize);
         Qkv = Buffer(heads + 2 * config.NumKeyValueHeads * config.HeadDim);
+        LastQkv = Buffer(heads + 2 * config.NumKeyValueHeads * config.HeadDim);
+        LastRows = new RowBatch(rowCapacity, rowCapacity);
+        LastRowIndices = new int[rowCapacity];
         Heads = Buffer(heads);
         Inner = Buffer(config.Gated ? 2 * config.IntermediateSize : config.IntermediateSize);
 
@@ -52,6 +55,15 @@ public sealed class Workspace : IDisposable
 
     /// <summary>[rows, (heads + 2 kv_heads) x head_dim].</summary>
     public Tensor Qkv { get; }
+
+    /// <summary>[rows, as <see cref="Qkv"/>]: that of the rows that the last block goes on with.</summary>
+    public Tensor LastQkv { get; }
+
+    /// <summary>The rows that the last block goes on with.</summary>
+    internal RowBatch LastRows { get; }
+
+    /// <summary>Where those rows were.</summary>
+    internal int[] LastRowIndices { get; }
 
     /// <summary>[rows, heads x head_dim]: attention's result per head.</summary>
     public Tensor Heads { get; }

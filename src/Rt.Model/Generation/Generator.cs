@@ -144,6 +144,7 @@ public static class Generator
         private readonly Sampler? _sampler;
         private readonly float[] _logits = [];
         private FinishReason _finish = FinishReason.Length;
+        private int _shown;
 
         public Stream(LanguageModel model, int[] prompt, int slot, int prefix, GenerationOptions options)
         {
@@ -153,7 +154,7 @@ public static class Generator
             Slot = slot;
             Length = prompt.Length;
             model.Require(prompt, prefix + prompt.Length);
-            Room = Math.Min(options.MaxNewTokens, model.Config.MaxPositionEmbeddings - prefix - prompt.Length);
+            Room = Math.Min(options.MaxNewTokens, model.Config.PositionLimit - prefix - prompt.Length);
             _decoder = model.Tokenizer?.CreateDecoder();
             if (options.Temperature > 0)
             {
@@ -188,7 +189,7 @@ public static class Generator
                 (Done, _finish) = (true, FinishReason.Eos);
             }
 
-            var known = _decoder is not null && tokenId < _model.Tokenizer!.VocabularySize;
+            var known = _decoder is not null && _model.Tokenizer!.Contains(tokenId);
             var text = known && !(Done && _finish == FinishReason.Eos) ? _decoder!.Append(tokenId) : _decoder is null ? null : "";
             // The last position may be predicted but not run: one more token than there is room to run.
             var full = _tokenIds.Count >= Math.Min(_options.MaxNewTokens, Room + 1);
@@ -198,34 +199,54 @@ public static class Generator
                 text += _decoder?.Flush();
             }
 
-            text = CutAtStop(text);
-            onToken?.Invoke(Slot, tokenId, text);
+            onToken?.Invoke(Slot, tokenId, Show(text));
         }
 
         public Generation Result() => new(_promptTokens, _tokenIds, _decoder is null ? null : _text.ToString(), _finish);
 
-        /// <summary>Appends text; where a stop text appears in the whole, cuts there and ends.</summary>
-        private string? CutAtStop(string? text)
+        /// <summary>Appends text, ends at a stop text, and returns what may be shown: not what could yet become one.</summary>
+        private string? Show(string? text)
         {
             if (text is null)
             {
                 return null;
             }
 
-            var before = _text.Length;
+            var from = _text.Length;
             _text.Append(text);
             foreach (var stop in _options.Stop)
             {
-                var from = Math.Max(0, before - stop.Length + 1);
-                var at = _text.ToString(from, _text.Length - from).IndexOf(stop, StringComparison.Ordinal);
+                var start = Math.Max(0, from - stop.Length + 1);
+                var at = _text.ToString(start, _text.Length - start).IndexOf(stop, StringComparison.Ordinal);
                 if (at >= 0)
                 {
-                    _text.Length = from + at;
+                    _text.Length = start + at;
                     (Done, _finish) = (true, FinishReason.Stop);
                 }
             }
 
-            return _text.Length > before ? _text.ToString(before, _text.Length - before) : "";
+            var end = _text.Length - (Done ? 0 : HeldBack());
+            var shown = end > _shown ? _text.ToString(_shown, end - _shown) : "";
+            _shown = Math.Max(_shown, end);
+            return shown;
+        }
+
+        /// <summary>Length of the longest end of the text that begins a stop text.</summary>
+        private int HeldBack()
+        {
+            var longest = 0;
+            foreach (var stop in _options.Stop)
+            {
+                for (var length = Math.Min(stop.Length - 1, _text.Length); length > longest; length--)
+                {
+                    if (_text.ToString(_text.Length - length, length) == stop[..length])
+                    {
+                        longest = length;
+                    }
+                }
+            }
+
+            return longest;
         }
     }
 }

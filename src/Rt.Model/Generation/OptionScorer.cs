@@ -152,10 +152,12 @@ public static class OptionScorer
                 model.Device.Copy(stems.Value(layer, query - start, length), cache.Value(layer, slot, length));
             }
 
-            runs[slot] = new PromptRun(queries[query].OptionIds[option][..^1], slot, length);
+            runs[slot] = new PromptRun(queries[query].OptionIds[option][..^1], slot, length, Stage.Generated);
         }
 
-        PromptRunner.Run(model, runs, cache, kept, Tokens, cancellation);
+        // An option's rows stay in one pass: their logits are read together.
+        var rowBudget = Math.Max(LanguageModel.DefaultRowBudget, runs.Max(run => run.TokenIds.Length));
+        PromptRunner.Run(model, runs, cache, kept, Tokens, cancellation, LastBlock.AllRows, rowBudget);
 
         void Tokens(ReadOnlySpan<int> prompts, ReadOnlySpan<int> lastRows, Tensor residual)
         {

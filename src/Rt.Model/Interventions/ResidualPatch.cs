@@ -18,8 +18,8 @@ public sealed class ResidualPatch : ForwardHook, IDisposable
     private readonly double _scale;
     private readonly bool _generatedRows;
     private readonly Tensor _vectors;
-    private readonly List<(int Row, int Patch)> _targets = [];
     private int _promptsEnded;
+    private int _firstPrompt;
 
     /// <param name="model">The model to patch; see <see cref="LanguageModel.Attach"/>.</param>
     /// <param name="patches">One for all prompts, or one per prompt.</param>
@@ -56,37 +56,49 @@ public sealed class ResidualPatch : ForwardHook, IDisposable
     }
 
     /// <inheritdoc/>
+    public override bool WantsAllRows => false;
+
+    /// <inheritdoc/>
     public override void OnBegin(IDevice device, RowBatch rows)
     {
-        _targets.Clear();
+        _firstPrompt = _promptsEnded;
         foreach (var sequence in rows.Sequences)
         {
-            if (sequence.Stage == Stage.PromptEnd)
-            {
-                _targets.Add((sequence.LastRow, _patches.Count == 1 ? 0 : _promptsEnded));
-                _promptsEnded++;
-            }
-            else if (sequence.Stage == Stage.Generated && _generatedRows)
-            {
-                _targets.Add((sequence.LastRow, 0));
-            }
+            _promptsEnded += sequence.Stage == Stage.PromptEnd ? 1 : 0;
         }
     }
 
     /// <inheritdoc/>
     public override void OnResidual(IDevice device, RowBatch rows, ResidualPoint point, Tensor residual)
     {
-        foreach (var (row, patch) in _targets)
+        var prompt = _firstPrompt;
+        foreach (var sequence in rows.Sequences)
         {
-            if (patch < _patches.Count && _patches[patch].Point == point && row < rows.RowCount)
+            if (sequence.Stage == Stage.PromptEnd)
             {
-                device.PatchRows(residual, [row], _vectors.SliceRows(patch, 1), _mode, _scale);
+                Write(device, residual, point, sequence.LastRow, _patches.Count == 1 ? 0 : prompt);
+                prompt++;
+            }
+            else if (sequence.Stage == Stage.Generated && _generatedRows)
+            {
+                for (var row = sequence.FirstRow; row <= sequence.LastRow; row++)
+                {
+                    Write(device, residual, point, row, 0);
+                }
             }
         }
     }
 
     /// <inheritdoc/>
     public void Dispose() => _vectors.Storage.Dispose();
+
+    private void Write(IDevice device, Tensor residual, ResidualPoint point, int row, int patch)
+    {
+        if (patch < _patches.Count && _patches[patch].Point == point)
+        {
+            device.PatchRows(residual, [row], _vectors.SliceRows(patch, 1), _mode, _scale);
+        }
+    }
 }
 
 /// <summary>Writes one head's output (before the output projection) at the last row of every prompt.</summary>
@@ -119,6 +131,9 @@ public sealed class HeadPatch : ForwardHook, IDisposable
         _vector = model.Device.Allocate(model.Device.ActivationType, 1, 1, vector.Length);
         model.Device.Upload(vector, _vector);
     }
+
+    /// <inheritdoc/>
+    public override bool WantsAllRows => false;
 
     /// <inheritdoc/>
     public override void OnHeads(IDevice device, RowBatch rows, int layer, Tensor heads)

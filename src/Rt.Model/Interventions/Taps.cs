@@ -47,6 +47,9 @@ public sealed class ResidualTap(IEnumerable<ResidualPoint> points, TapRows which
 {
     private readonly Dictionary<ResidualPoint, TapRecord> _records = points.ToDictionary(point => point, _ => new TapRecord());
 
+    /// <inheritdoc/>
+    public override bool WantsAllRows => which == TapRows.All;
+
     /// <summary>What was read at a point.</summary>
     public TapRecord this[ResidualPoint point] => _records[point];
 
@@ -63,6 +66,9 @@ public sealed class ResidualTap(IEnumerable<ResidualPoint> points, TapRows which
 /// <summary>Reads attention's output per head (before the output projection) of one layer, rows of [heads x head_dim].</summary>
 public sealed class HeadTap(int layer, TapRows which = TapRows.All) : ForwardHook
 {
+    /// <inheritdoc/>
+    public override bool WantsAllRows => which == TapRows.All;
+
     /// <summary>What was read.</summary>
     public TapRecord Record { get; } = new();
 
@@ -82,6 +88,9 @@ public sealed class HeadTap(int layer, TapRows which = TapRows.All) : ForwardHoo
 /// <summary>Reads what attention (<see cref="Point.Mid"/>) or the feed-forward (<see cref="Point.Post"/>) of one layer adds to the residual.</summary>
 public sealed class BranchTap(ResidualPoint target, TapRows which = TapRows.All) : ForwardHook
 {
+    /// <inheritdoc/>
+    public override bool WantsAllRows => which == TapRows.All;
+
     /// <summary>What was read.</summary>
     public TapRecord Record { get; } = new();
 
@@ -104,6 +113,9 @@ public sealed class AttentionTap(int layer, TapRows which = TapRows.All) : Forwa
     private readonly List<double[][]> _queries = [];
     private readonly List<double[][]> _scores = [];
     private readonly List<double[][]> _probabilities = [];
+
+    /// <inheritdoc/>
+    public override bool WantsAllRows => which == TapRows.All;
 
     /// <summary>[rows][heads][head_dim], after rotary. (Queries of fused projections are strided: read head by head.)</summary>
     public IReadOnlyList<double[][]> Queries => _queries;

@@ -1,0 +1,177 @@
+// Runs tests: warm-up, then repetitions with a look at the machine's limits before and after each.
+using System.Diagnostics;
+using Rt.Core;
+using Rt.Model;
+
+namespace Rt.Cli.Bench;
+
+/// <summary>How tests are run.</summary>
+public sealed record BenchOptions
+{
+    /// <summary>Measured repetitions of every test; at least one.</summary>
+    public int Repetitions { get; init; } = 5;
+
+    /// <summary>Seed of tokens and, for random checkpoints, of weights.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Threads of the probes: those of the device.</summary>
+    public int Threads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Also writes down every op of one further repetition.</summary>
+    public bool Ops { get; init; }
+}
+
+/// <summary>Runs tests on one model.</summary>
+/// <param name="folder">The model folder.</param>
+/// <param name="createDevice">Makes the device; called once for all tests on the model and once per load.</param>
+/// <param name="options">Repetitions, seed, threads.</param>
+/// <param name="log">Told what is being done; null for silence.</param>
+public sealed class BenchRunner(string folder, Func<IDevice> createDevice, BenchOptions options, Action<string>? log = null)
+{
+    /// <summary>Warm-up lasts until code is compiled in its final form: so many seconds, or so many runs.</summary>
+    private const double WarmUpSeconds = 1.5;
+
+    private const int WarmUpRuns = 12;
+
+    private readonly OpLedger _ledger = new();
+
+    /// <summary>Runs the tests in order, loads first: their peak memory is that of a process that has done nothing else.</summary>
+    /// <returns>The device's description and one row per test.</returns>
+    /// <exception cref="RtException">The folder is no model, or a test does not fit it.</exception>
+    public (string Device, DType WeightType, long WeightBytes, IReadOnlyList<BenchRow> Rows) Run(
+        IReadOnlyList<BenchSpec> specs, CancellationToken cancellation = default)
+    {
+        var rows = new List<BenchRow>();
+        var loads = specs.Where(spec => spec.Kind == BenchKind.Load).ToArray();
+        if (loads.Length > 0)
+        {
+            rows.Add(Load(cancellation));
+        }
+
+        using var device = new TimingDevice(createDevice(), _ledger);
+        using var model = LanguageModel.Load(folder, device);
+        var tests = new BenchTests(model, options.Seed, cancellation);
+        using var probe = new HardwareProbe(options.Threads);
+        probe.Read();
+        foreach (var spec in specs.Where(spec => spec.Kind != BenchKind.Load))
+        {
+            log?.Invoke($"{spec}: warm-up");
+            using var test = tests.Prepare(spec);
+            rows.Add(Measure(test, probe, cancellation));
+        }
+
+        return (device.Description, model.WeightType, model.WeightBytes, rows);
+    }
+
+    private BenchRow Measure(BenchTest test, HardwareProbe probe, CancellationToken cancellation)
+    {
+        var meter = new BenchMeter(_ledger);
+        var clock = Stopwatch.StartNew();
+        for (var run = 0; run == 0 || (run < WarmUpRuns && clock.Elapsed.TotalSeconds < WarmUpSeconds); run++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            test.Run(meter);
+        }
+
+        _ledger.Recording = true;
+        test.Run(meter);
+        var work = _ledger.Work;
+        _ledger.Recording = test.AlwaysRecord;
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+
+        var seconds = new double[options.Repetitions];
+        var updates = new double[options.Repetitions];
+        var allocated = new double[options.Repetitions];
+        var probes = new List<ProbeReading> { probe.Read() };
+        var others = new OtherProcesses();
+        for (var i = 0; i < seconds.Length; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            log?.Invoke($"{test.Spec}: {i + 1} of {seconds.Length}");
+            test.Run(meter);
+            (seconds[i], updates[i], allocated[i]) = (meter.Seconds, meter.UpdateSeconds, (double)meter.AllocatedBytes / test.Units);
+            probes.Add(probe.Read());
+        }
+
+        var otherProcessors = others.Processors();
+        OpLedger? ops = null;
+        if (options.Ops)
+        {
+            ops = RecordOps(test, meter);
+        }
+
+        _ledger.Recording = false;
+        return new BenchRow
+        {
+            Spec = test.Spec,
+            Unit = test.Unit,
+            Units = test.Units,
+            Limit = test.Limit,
+            Seconds = seconds,
+            UpdateSeconds = test.AlwaysRecord ? updates : [],
+            Work = work,
+            Probes = [.. probes],
+            AllocatedPerUnit = Summary.Of(allocated).Median,
+            OtherProcessors = otherProcessors,
+            Ops = ops,
+        };
+    }
+
+    /// <summary>The ops of the fastest of a few repetitions: the one that was disturbed least.</summary>
+    private OpLedger RecordOps(BenchTest test, BenchMeter meter)
+    {
+        var best = new OpLedger();
+        var fastest = double.PositiveInfinity;
+        _ledger.Recording = true;
+        for (var run = 0; run < Math.Max(3, options.Repetitions); run++)
+        {
+            test.Run(meter);
+            if (meter.Seconds < fastest)
+            {
+                fastest = meter.Seconds;
+                best = _ledger.Snapshot(meter.Seconds);
+            }
+        }
+
+        return best;
+    }
+
+    private BenchRow Load(CancellationToken cancellation)
+    {
+        log?.Invoke("load: first");
+        var test = BenchTests.Load(folder, createDevice, options.Seed);
+        var meter = new BenchMeter(_ledger);
+        test.Run(meter);
+        var first = meter.Seconds;
+        long peak;
+        using (var self = Process.GetCurrentProcess())
+        {
+            peak = self.PeakWorkingSet64;
+        }
+
+        var seconds = new double[options.Repetitions];
+        var allocated = new double[options.Repetitions];
+        var others = new OtherProcesses();
+        for (var i = 0; i < seconds.Length; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            log?.Invoke($"load: {i + 1} of {seconds.Length}");
+            test.Run(meter);
+            (seconds[i], allocated[i]) = (meter.Seconds, meter.AllocatedBytes);
+        }
+
+        return new BenchRow
+        {
+            Spec = test.Spec,
+            Unit = test.Unit,
+            Units = test.Units,
+            Limit = test.Limit,
+            Seconds = seconds,
+            AllocatedPerUnit = Summary.Of(allocated).Median,
+            OtherProcessors = others.Processors(),
+            FirstSeconds = first,
+            PeakResidentBytes = peak,
+        };
+    }
+}
