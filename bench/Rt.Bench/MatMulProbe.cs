@@ -16,7 +16,7 @@ internal static class MatMulProbe
                 {
                     var weight = inputMajor ? Probe.Random(type, 1, width, outputs) : Probe.Random(type, 1, outputs, width);
                     var linear = new Linear(new LinearPart(weight, null, inputMajor));
-                    foreach (var rows in (int[])[2, 4, 8, 16, 24, 32, 64, 128, 512])
+                    foreach (var rows in (int[])[2, 4, 8, 16, 24, 32, 40, 64, 128, 512])
                     {
                         var x = Probe.Random(DType.F32, 1, rows, width);
                         var y = device.Allocate(DType.F32, 1, rows, outputs);

@@ -126,17 +126,18 @@ public sealed record BenchReport(
         writer.WriteLine();
         writer.WriteLine("| op | rows x size | calls | ms | % | us per call | GFLOP/s | GB/s |");
         writer.WriteLine("|---|---|---|---|---|---|---|---|");
-        // What a table cannot show line by line is one line per op.
         var merged = ops.Tallies
-            .GroupBy(pair => pair.Key.Op is nameof(IDevice.MatMul) or nameof(IDevice.LogProbabilities) ? pair.Key : new OpKey(pair.Key.Op, 0))
+            .GroupBy(pair => pair.Key.Line)
             .Select(group => (
-                group.Key, Rows: group.Max(pair => pair.Key.Rows), Calls: group.Sum(pair => pair.Value.Calls), Seconds: group.Sum(pair => pair.Value.Seconds),
+                group.Key, Least: group.Min(pair => pair.Key.Rows), Most: group.Max(pair => pair.Key.Rows),
+                Calls: group.Sum(pair => pair.Value.Calls), Seconds: group.Sum(pair => pair.Value.Seconds),
                 Work: group.Aggregate(default(OpWork), (sum, pair) => sum + pair.Value.Work)))
             .OrderByDescending(line => line.Seconds)
             .ToArray();
         foreach (var line in merged)
         {
-            var shape = line.Key.Rows == 0 ? $"up to {line.Rows}" : line.Key.Shape;
+            var rows = line.Least == line.Most ? $"{line.Most}" : $"{line.Least}-{line.Most}";
+            var shape = line.Key.Sizes == "" ? rows : $"{rows} x {line.Key.Sizes}";
             writer.WriteLine(
                 $"| {line.Key.Op} | {shape} | {line.Calls} | {1e3 * line.Seconds:F3} | {100 * line.Seconds / ops.WallSeconds:F1} | {1e6 * line.Seconds / line.Calls:F1} | "
                 + $"{line.Work.Flops / line.Seconds / 1e9:F0} | {(line.Work.WeightBytes + line.Work.OtherBytes) / line.Seconds / 1e9:F1} |");

@@ -12,10 +12,18 @@ namespace Rt.Cli.Bench;
 public readonly record struct OpKey(
     string Op, int Rows, (int First, int Second) Sizes = default, DType? Weights = null, bool InputMajor = false)
 {
-    /// <summary>The sizes in words of a table.</summary>
-    public string Shape => Weights is { } type
-        ? $"{Rows} x {Sizes.First} -> {Sizes.Second} {type}{(InputMajor ? " [in,out]" : "")}"
-        : Sizes == default ? $"{Rows}" : $"{Rows} x {Sizes.First} x {Sizes.Second}";
+    /// <summary>Rows and sizes in the words of a table.</summary>
+    public string Shape => Sizes == default ? $"{Rows}" : $"{Rows} x {SizesText}";
+
+    /// <summary>The sizes without the rows.</summary>
+    public string SizesText => Weights is { } type
+        ? $"{Sizes.First} -> {Sizes.Second} {type}{(InputMajor ? " [in,out]" : "")}"
+        : $"{Sizes.First} x {Sizes.Second}";
+
+    /// <summary>Calls that one line of a table stands for: ops without weights whatever their size, products by their sizes and by
+    /// whether they have one row, few or many.</summary>
+    internal (string Op, string Sizes, int RowClass) Line =>
+        Weights is null ? (Op, "", 0) : (Op, SizesText, Rows switch { 1 => 1, < 32 => 2, _ => 3 });
 }
 
 /// <summary>Work of one op call.</summary>
@@ -40,6 +48,8 @@ public sealed class OpTally
 
     /// <summary>What they did.</summary>
     public OpWork Work { get; private set; }
+
+    internal OpTally Copy() => new() { Calls = Calls, Seconds = Seconds, Work = Work };
 
     internal void Add(double seconds, OpWork work)
     {
@@ -75,7 +85,7 @@ public sealed class OpLedger
         var copy = new OpLedger { WallSeconds = wallSeconds };
         foreach (var (key, tally) in _tallies)
         {
-            copy._tallies[key] = tally;
+            copy._tallies[key] = tally.Copy();
         }
 
         return copy;

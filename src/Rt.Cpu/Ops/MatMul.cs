@@ -51,10 +51,13 @@ internal unsafe struct MatMulPlan
 internal sealed unsafe partial class CpuOps<TW, TV>
 {
     /// <summary>Most rows that run as dot products: from here on packing the rows pays.</summary>
-    private const int MaxDotRows = 24;
+    private const int MaxDotRows = 32;
+
+    /// <summary>Sums of weight rows that stay in the first-level cache beside the rows themselves.</summary>
+    private const int RowSumsResident = 4096;
 
     /// <summary>Most rows that run as sums of weight rows for [in, out].</summary>
-    private const int MaxSumRows = 16;
+    private const int MaxSumRows = 32;
 
     public override void MatMul(Tensor x, Linear linear, bool accumulate, Tensor destination)
     {
@@ -145,13 +148,13 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         }
 
         return inputMajor
-            ? plan.RowSums ? Share(2, 64, 1024) : Share(6, PanelLanes, 2 * PanelLanes)
+            ? plan.RowSums ? Share(2, 64, Math.Clamp(RowSumsResident / plan.Rows / 64 * 64, 64, 1024)) : Share(6, PanelLanes, 2 * PanelLanes)
             : plan.Dot ? Share(8, Tile.Rows, 128) : Share(6, Tile.Rows, PackedOutputs);
     }
 
     private long BlockScratchFloats(in MatMulPlan plan, in MatMulPart part) => part.InputMajor
         ? plan.RowSums ? RowSumsScratch(plan.Rows, part.ChunkOut) : PackedInputMajorScratch(plan.Rows)
-        : plan.Dot ? 0 : PackedScratch(plan.Rows);
+        : plan.Dot ? DotScratch(plan.Rows) : PackedScratch(plan.Rows);
 
     /// <summary>Lays x out as the plan's forms read it, on all threads.</summary>
     private void PackRows(ref MatMulPlan plan, float* x, nint stride)
@@ -235,7 +238,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         }
         else if (plan.Dot)
         {
-            DotBlock<TE>(plan, part, first, last, output, stride, accumulate);
+            DotBlock<TE>(plan, part, first, last, output, stride, accumulate, scratch);
         }
         else
         {

@@ -8,7 +8,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
 {
     private static int PaddedColumns(int columns) => (columns + TW.Count - 1) / TW.Count * TW.Count;
 
-    private static long RowSumsScratch(int rows, int columns) => (long)rows * PaddedColumns(columns);
+    private static long RowSumsScratch(int rows, int columns) => (rows + 4L) * PaddedColumns(columns);
 
     private static void RowSumsBlock<TE>(
         in MatMulPlan plan, in MatMulPart part, int first, int last, float* output, nint stride, bool accumulate, float* scratch)
@@ -17,27 +17,24 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         var columns = last - first;
         nint sumStride = PaddedColumns(columns);
         new Span<float>(scratch, (int)(plan.Rows * sumStride)).Clear();
+        var wide = WidenFirst<TE>(plan.Rows);
+        var widened = scratch + plan.Rows * sumStride;
         var k = 0;
         for (; k + 4 <= plan.In; k += 4)
         {
             var w = part.Weight + (k * part.Stride + first) * TE.Bytes;
-            var row = 0;
-            if (TW.ManyRegisters)
+            if (wide)
             {
-                for (; row + 4 <= plan.Rows; row += 4)
+                for (var i = 0; i < 4; i++)
                 {
-                    AddFour4<TE>(plan.PaddedRows + (nint)row * plan.PaddedIn + k, plan.PaddedIn, w, part.Stride, columns, scratch + row * sumStride, sumStride);
+                    Widening.Copy<TW, TV, TE>(w, i * part.Stride, columns, widened + i * sumStride);
                 }
-            }
 
-            for (; row + 2 <= plan.Rows; row += 2)
-            {
-                AddFour2<TE>(plan.PaddedRows + (nint)row * plan.PaddedIn + k, plan.PaddedIn, w, part.Stride, columns, scratch + row * sumStride, sumStride);
+                AddFour<WeightF32>(plan, k, (byte*)widened, sumStride, columns, scratch, sumStride);
             }
-
-            if (row < plan.Rows)
+            else
             {
-                AddFour1<TE>(plan.PaddedRows + (nint)row * plan.PaddedIn + k, w, part.Stride, columns, scratch + row * sumStride);
+                AddFour<TE>(plan, k, w, part.Stride, columns, scratch, sumStride);
             }
         }
 
@@ -54,6 +51,29 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         for (var row = 0; row < plan.Rows; row++)
         {
             StoreRow(scratch + row * sumStride, part.Bias == null ? null : part.Bias + first, columns, output + row * stride, accumulate);
+        }
+    }
+
+    /// <summary>sums[row] += x[row][k..k + 4) times four rows of W, for all rows, as many at once as registers allow.</summary>
+    private static void AddFour<TE>(
+        in MatMulPlan plan, int k, byte* w, long wStride, int columns, float* sums, nint sumStride) where TE : IWeightType
+    {
+        var row = 0;
+        for (; TW.ManyRegisters && row + 4 <= plan.Rows; row += 4)
+        {
+            AddFour4<TE>(
+                plan.PaddedRows + (nint)row * plan.PaddedIn + k, plan.PaddedIn, w, wStride, columns, sums + row * sumStride, sumStride);
+        }
+
+        for (; row + 2 <= plan.Rows; row += 2)
+        {
+            AddFour2<TE>(
+                plan.PaddedRows + (nint)row * plan.PaddedIn + k, plan.PaddedIn, w, wStride, columns, sums + row * sumStride, sumStride);
+        }
+
+        if (row < plan.Rows)
+        {
+            AddFour1<TE>(plan.PaddedRows + (nint)row * plan.PaddedIn + k, w, wStride, columns, sums + row * sumStride);
         }
     }
 
