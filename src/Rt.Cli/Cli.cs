@@ -2,6 +2,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using Rt.Cli.Bench;
 using Rt.Cli.Commands;
 using Rt.Cli.Output;
 using Rt.Core;
@@ -80,6 +81,8 @@ public static class Cli
             root.Subcommands.Add(command);
         }
 
+        root.Subcommands.Add(BenchCommand.Create((model, cancellation) =>
+            ModelFolder.ResolveAsync(model, null, cancellation).GetAwaiter().GetResult()));
         var help = root.Options.OfType<HelpOption>().Single();
         // Slashes begin paths here, not options.
         foreach (var alias in help.Aliases.Where(alias => alias.StartsWith('/')).ToArray())
@@ -115,6 +118,11 @@ public static class Cli
             var output = parse.InvocationConfiguration.Output;
             if (parse.CommandResult.Command is not CliCommand command)
             {
+                if (parse.CommandResult.Command is not RootCommand)
+                {
+                    return code;
+                }
+
                 output.WriteLine("Start with `rt demo`. Exit codes: 0 ok, 2 usage, 3 bad file, 4 unsupported model, 5 device or memory, 6 numerics, 130 cancelled.");
                 return code;
             }

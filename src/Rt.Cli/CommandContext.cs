@@ -78,20 +78,11 @@ internal sealed class CommandContext(ParseResult parse, SharedOptions shared, St
     public IDevice OpenDevice() =>
         Own(Devices.Open(Get(shared.Device)!, Get(shared.Threads), Get(shared.BatchInvariant)));
 
-    /// <summary>The folder of the model argument: a folder wins over a hub name.</summary>
-    /// <exception cref="BadFileException">Neither a folder nor a name, or the download failed.</exception>
+    /// <summary>The folder of a model argument; see <see cref="ModelFolder"/>.</summary>
     public async Task<string> ModelFolderAsync(string model)
     {
-        if (Directory.Exists(model) || !HubModel.IsName(model))
-        {
-            return Directory.Exists(model)
-                ? model
-                : throw new BadFileException(model, "expected a model folder or org/name[@revision], found nothing");
-        }
-
-        using var hub = new HubCache(HubSettings.FromEnvironment());
         using var progress = Progress($"downloading {model}", "B");
-        return await hub.ResolveAsync(model, new Relay(progress), cancellation);
+        return await ModelFolder.ResolveAsync(model, new Relay(progress), cancellation);
     }
 
     /// <summary>Opens the device, then loads the model argument on it; its warnings go to the user.</summary>

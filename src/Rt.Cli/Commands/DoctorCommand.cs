@@ -18,17 +18,18 @@ internal sealed class DoctorCommand : CliCommand
     private const int NumericsFailed = 6;
 
     private readonly Option<int?> _threads;
+    private readonly Option<string?> _op = new("--op") { Description = "Only cases of this op, such as MatMul or Attention", HelpName = "NAME" };
 
     public DoctorCommand(SharedOptions shared)
         : base("doctor", "Show the machine and its devices, and compare every op of each of them with the reference device", shared)
     {
         _threads = shared.Threads;
-        Options.Add(_threads);
+        Add(_threads, _op);
     }
 
     public override IReadOnlyList<string> Notes => ["Exit code 6 where a device fails an op."];
 
-    public override IReadOnlyList<string> Examples => ["rt doctor", "rt doctor --json"];
+    public override IReadOnlyList<string> Examples => ["rt doctor", "rt doctor --op MatMul --json"];
 
     protected override Task<int> RunAsync(CommandContext context)
     {
@@ -43,12 +44,21 @@ internal sealed class DoctorCommand : CliCommand
             ["runtime"] = RuntimeInformation.FrameworkDescription,
             ["rt"] = Versions.Text,
         };
-        var checks = Devices.Present.Select(name => Check(context, name)).ToArray();
+        var cases = Cases(context.Get(_op));
+        var checks = Devices.Present.Select(name => Check(context, name, cases)).ToArray();
         context.Result(() => Json(machine, checks), () => WriteText(context.Streams, machine, checks));
         return Task.FromResult(checks.Any(check => check.Failures.Count > 0) ? NumericsFailed : 0);
     }
 
-    private DeviceCheck Check(CommandContext context, string name)
+    private static IReadOnlyList<ConformanceCase> Cases(string? op)
+    {
+        var cases = op is null ? OpConformance.Cases : [.. OpConformance.Cases.Where(test => test.Op.Equals(op, StringComparison.OrdinalIgnoreCase))];
+        return cases.Count > 0
+            ? cases
+            : throw new UsageException($"--op {op}: expected one of {string.Join(", ", OpConformance.Cases.Select(test => test.Op).Distinct())}");
+    }
+
+    private DeviceCheck Check(CommandContext context, string name, IReadOnlyList<ConformanceCase> cases)
     {
         using var device = Devices.Open(name, name == "cpu" ? context.Get(_threads) : null);
         if (device is ReferenceDevice)
@@ -61,7 +71,7 @@ internal sealed class DoctorCommand : CliCommand
         using var progress = context.Progress($"checking {name}", "cases");
         var failures = new List<string>();
         var done = 0;
-        foreach (var test in OpConformance.Cases)
+        foreach (var test in cases)
         {
             context.Cancellation.ThrowIfCancellationRequested();
             var result = test.Run(device, reference);
@@ -70,7 +80,7 @@ internal sealed class DoctorCommand : CliCommand
                 failures.Add($"{test.Name}: {Text.Number(result.WorstDifference)} at {result.Where}");
             }
 
-            progress.Report(++done, OpConformance.Cases.Count, test.Name);
+            progress.Report(++done, cases.Count, test.Name);
         }
 
         return new DeviceCheck(name, device.Description, done, failures);
