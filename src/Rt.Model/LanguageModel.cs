@@ -261,9 +261,8 @@ public sealed class LanguageModel : IDisposable
     {
         var path = Path.Combine(folder, "config.json");
         using var json = JsonFile.Read(path);
-        var root = new ConfigReader(path, json.RootElement);
-        var modelType = root.TextOr(null, "model_type")
-            ?? throw new BadFileException(path, "model_type: expected a string, found nothing");
+        var root = new ConfigReader(new JsonFields(path, json.RootElement));
+        var modelType = root.Text("model_type");
         family = Family.Of(modelType, path);
         var fields = family.Fields(root);
         var config = family.Read(fields).Validate(fields);
@@ -278,7 +277,7 @@ public sealed class LanguageModel : IDisposable
         if (File.Exists(generation))
         {
             using var generationJson = JsonFile.Read(generation);
-            var ids = new ConfigReader(generation, generationJson.RootElement).Ids("eos_token_id");
+            var ids = new JsonFields(generation, generationJson.RootElement).Ints("eos_token_id", 0);
             endings = [.. endings.Union(ids)];
         }
 

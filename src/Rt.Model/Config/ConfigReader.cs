@@ -1,12 +1,13 @@
-// Typed, range-checked reading of config.json, which remembers what was asked for.
+// Typed reading of config.json, which refuses what it does not know.
 using System.Text.Json;
 using Rt.Core;
+using Rt.Formats;
 
 namespace Rt.Model;
 
 /// <summary>Reads fields of one JSON object of config.json; every complaint names the file, the field, what was expected and what was found.</summary>
-/// <remarks>Fields may have several names (old, new): the first present one counts. Null counts as absent.</remarks>
-public sealed class ConfigReader(string file, JsonElement element, string path = "")
+/// <remarks>A field may have an alternative (older or newer) name. Null counts as absent.</remarks>
+public sealed class ConfigReader(JsonFields fields)
 {
     private const int LargestSize = 1 << 28;
 
@@ -36,195 +37,79 @@ public sealed class ConfigReader(string file, JsonElement element, string path =
         "parallel", "residual", "expert", "moe", "gate", "multiplier", "qk_", "kv_", "sink", "layer_types", "act", "quant", "lora",
     ];
 
-    private readonly HashSet<string> _asked = new(StringComparer.Ordinal);
-
     /// <summary>The file the fields come from.</summary>
-    public string File { get; } = file;
+    public string File => fields.File;
 
-    /// <summary>Whether one of the names is present and not null.</summary>
-    public bool Has(params ReadOnlySpan<string> names) => Find(names, out _, out _);
+    /// <summary>Whether the field is present and not null.</summary>
+    public bool Has(string name) => fields.Has(name);
 
     /// <summary>Whether the field is present and null.</summary>
-    public bool IsNull(string name) => element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Null;
+    public bool IsNull(string name) => fields.IsNull(name);
 
     /// <summary>A whole number from 1 to 2^28.</summary>
-    public int Size(params ReadOnlySpan<string> names) => SizeOr(null, names) ?? throw Missing(names[0], "a positive whole number");
+    public int Size(string name, string? alternative = null) => fields.Int(name, alternative, null, 1, LargestSize);
 
     /// <summary>As <see cref="Size"/>, or <paramref name="fallback"/> where absent.</summary>
-    public int? SizeOr(int? fallback, params ReadOnlySpan<string> names)
-    {
-        if (!Find(names, out var name, out var value))
-        {
-            return fallback;
-        }
+    public int SizeOr(int fallback, string name, string? alternative = null) => SizeOrNull(name, alternative) ?? fallback;
 
-        return value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && number is > 0 and <= LargestSize
-            ? number
-            : throw Wrong(name, $"a whole number from 1 to {LargestSize}", value);
-    }
+    /// <summary>As <see cref="Size"/>, or null where absent.</summary>
+    public int? SizeOrNull(string name, string? alternative = null) => fields.IntOrNull(name, alternative, 1, LargestSize);
 
     /// <summary>A whole number that may be zero, or <paramref name="fallback"/>.</summary>
-    public int CountOr(int fallback, params ReadOnlySpan<string> names)
-    {
-        if (!Find(names, out var name, out var value))
-        {
-            return fallback;
-        }
+    public int CountOr(int fallback, string name) => fields.IntOrNull(name, null, 0, LargestSize) ?? fallback;
 
-        return value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && number is >= 0 and <= LargestSize
-            ? number
-            : throw Wrong(name, $"a whole number from 0 to {LargestSize}", value);
-    }
+    /// <summary>A finite number above 0, or <paramref name="fallback"/>.</summary>
+    public double PositiveOr(double fallback, string name, string? alternative = null) =>
+        fields.DoubleOrNull(name, alternative) is { } value ? Above0(name, value) : fallback;
 
-    /// <summary>A finite positive number, or <paramref name="fallback"/>.</summary>
-    public double PositiveOr(double fallback, params ReadOnlySpan<string> names)
-    {
-        if (!Find(names, out var name, out var value))
-        {
-            return fallback;
-        }
-
-        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number) && number > 0
-            ? number
-            : throw Wrong(name, "a finite number above 0", value);
-    }
-
-    /// <summary>A finite positive number that must be present.</summary>
-    public double Positive(string name) => Has(name) ? PositiveOr(0, name) : throw Missing(name, "a finite number above 0");
+    /// <summary>A finite number above 0 that must be present.</summary>
+    public double Positive(string name) => Above0(name, fields.Double(name));
 
     /// <summary>True or false, or <paramref name="fallback"/>.</summary>
-    public bool FlagOr(bool fallback, params ReadOnlySpan<string> names)
-    {
-        if (!Find(names, out var name, out var value))
-        {
-            return fallback;
-        }
-
-        return value.ValueKind switch
-        {
-            JsonValueKind.True => true,
-            JsonValueKind.False => false,
-            _ => throw Wrong(name, "true or false", value),
-        };
-    }
+    public bool FlagOr(bool fallback, string name) => fields.Bool(name, fallback);
 
     /// <summary>A string, or <paramref name="fallback"/>.</summary>
-    public string? TextOr(string? fallback, params ReadOnlySpan<string> names)
-    {
-        if (!Find(names, out var name, out var value))
-        {
-            return fallback;
-        }
+    public string TextOr(string fallback, string name, string? alternative = null) => fields.StringOrNull(name, alternative) ?? fallback;
 
-        return value.ValueKind == JsonValueKind.String ? value.GetString() : throw Wrong(name, "a string", value);
-    }
+    /// <summary>A string that must be present.</summary>
+    public string Text(string name) => fields.String(name);
 
-    /// <summary>Whole numbers: one, or a list; empty where absent.</summary>
-    public int[] Ids(string name)
-    {
-        if (!Find([name], out _, out var value))
-        {
-            return [];
-        }
+    /// <summary>Token ids: one, or a list; empty where absent.</summary>
+    public int[] Ids(string name) => fields.Ints(name, 0);
 
-        var items = value.ValueKind == JsonValueKind.Array ? value.EnumerateArray().ToArray() : [value];
-        return [.. items.Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var id) && id >= 0
-            ? id
-            : throw Wrong(name, "token ids", value))];
-    }
-
-    /// <summary>Finite positive numbers; null where absent.</summary>
-    public double[]? Numbers(string name)
-    {
-        if (!Find([name], out _, out var value))
-        {
-            return null;
-        }
-
-        return value.ValueKind == JsonValueKind.Array
-            ? [.. value.EnumerateArray().Select(item =>
-                item.ValueKind == JsonValueKind.Number && item.TryGetDouble(out var number) && double.IsFinite(number) && number > 0
-                    ? number
-                    : throw Wrong(name, "a list of numbers above 0", value))]
-            : throw Wrong(name, "a list of numbers above 0", value);
-    }
+    /// <summary>Finite numbers above 0; empty where absent.</summary>
+    public double[] Numbers(string name) => [.. fields.Doubles(name).Select(value => Above0(name, value))];
 
     /// <summary>Strings; null where absent.</summary>
-    public string[]? Texts(string name)
-    {
-        if (!Find([name], out _, out var value))
-        {
-            return null;
-        }
-
-        return value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String)
-            ? [.. value.EnumerateArray().Select(item => item.GetString()!)]
-            : throw Wrong(name, "a list of strings", value);
-    }
+    public string[]? Texts(string name) => fields.Has(name) ? fields.Strings(name) : null;
 
     /// <summary>A nested object; null where absent.</summary>
-    public ConfigReader? Object(string name)
-    {
-        if (!Find([name], out _, out var value))
-        {
-            return null;
-        }
-
-        return value.ValueKind == JsonValueKind.Object
-            ? new ConfigReader(File, value, $"{path}{name}.")
-            : throw Wrong(name, "an object", value);
-    }
+    public ConfigReader? Object(string name) => fields.ObjectOrNull(name) is { } nested ? new ConfigReader(nested) : null;
 
     /// <summary>The raw element of a field with a form of its own; null where absent.</summary>
-    public JsonElement? Element(string name) => Find([name], out _, out var value) ? value : null;
+    public JsonElement? Element(string name) => fields.Has(name) ? fields.Raw(name) : null;
 
     /// <summary>An error about a field's value.</summary>
-    public BadFileException Wrong(string name, string expected, JsonElement found)
-    {
-        var text = found.GetRawText();
-        return Wrong(name, expected, text.Length > 60 ? text[..60] + "…" : text);
-    }
-
-    /// <summary>An error about a field's value.</summary>
-    public BadFileException Wrong(string name, string expected, object found) =>
-        new(File, $"{path}{name}: expected {expected}, found {found}");
+    public BadFileException Wrong(string name, string expected, object found) => fields.Wrong(name, expected, $"{found}");
 
     /// <summary>Refuses fields that were never asked for and that may change the result; call once all are read.</summary>
     /// <exception cref="UnsupportedModelException">Names the field and its value.</exception>
     public void RefuseUnknown()
     {
-        foreach (var property in element.EnumerateObject())
+        foreach (var name in fields.Unread())
         {
-            var name = property.Name;
-            var off = property.Value.ValueKind is JsonValueKind.Null or JsonValueKind.False;
-            if (off || _asked.Contains(name) || Inert.Contains(name)
-                || InertEndings.Any(name.EndsWith) || InertBeginnings.Any(name.StartsWith)
+            var value = fields.Element.GetProperty(name);
+            var off = value.ValueKind is JsonValueKind.Null or JsonValueKind.False;
+            if (off || Inert.Contains(name) || InertEndings.Any(name.EndsWith) || InertBeginnings.Any(name.StartsWith)
                 || !Telling.Any(word => name.Contains(word, StringComparison.OrdinalIgnoreCase)))
             {
                 continue;
             }
 
             throw new UnsupportedModelException(
-                $"{File}: {path}{name} = {property.Value.GetRawText()} is not a key this runtime knows, and it may change the result");
+                $"{File}: {name} = {value.GetRawText()} is not a key this runtime knows, and it may change the result");
         }
     }
 
-    private BadFileException Missing(string name, string expected) => new(File, $"{path}{name}: expected {expected}, found nothing");
-
-    private bool Find(ReadOnlySpan<string> names, out string name, out JsonElement value)
-    {
-        value = default;
-        name = names[0];
-        var found = false;
-        foreach (var candidate in names)
-        {
-            _asked.Add(candidate);
-            if (!found && element.TryGetProperty(candidate, out var property) && property.ValueKind != JsonValueKind.Null)
-            {
-                (name, value, found) = (candidate, property, true);
-            }
-        }
-
-        return found;
-    }
+    private double Above0(string name, double value) => value > 0 ? value : throw Wrong(name, "a number above 0", value);
 }

@@ -160,11 +160,11 @@ public sealed record RopeConfig
 
     private RopeConfig WithScaling(ConfigReader scaling, ConfigReader config, int maxPositions)
     {
-        var kind = scaling.TextOr("default", "rope_type", "type")!;
+        var kind = scaling.TextOr("default", "rope_type", "type");
         scaling.FlagOr(false, "rope_theta_is_default");
         scaling.PositiveOr(1, "partial_rotary_factor", "rope_theta");
-        var ownOriginal = config.SizeOr(null, "original_max_position_embeddings");
-        var original = scaling.SizeOr(null, "original_max_position_embeddings");
+        var ownOriginal = config.SizeOrNull("original_max_position_embeddings");
+        var original = scaling.SizeOrNull("original_max_position_embeddings");
         // Where the config itself names the trained length, LongRoPE's factor is the ratio of the two lengths.
         var ratio = ownOriginal is { } own ? (double)maxPositions / own : (double?)null;
         original = ownOriginal ?? original;
@@ -227,7 +227,7 @@ public sealed record RopeConfig
 
         double[] Factors(string name)
         {
-            var values = scaling.Numbers(name) ?? [];
+            var values = scaling.Numbers(name);
             return values.Length == Dim / 2
                 ? values
                 : throw scaling.Wrong(name, $"{Dim / 2} factors", $"{values.Length}");

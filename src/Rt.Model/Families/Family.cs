@@ -47,9 +47,9 @@ public abstract class Family
 
     /// <summary>The activation that <c>hidden_act</c> (or its older names) means.</summary>
     /// <exception cref="UnsupportedModelException">Unknown name.</exception>
-    protected static Activation ReadActivation(ConfigReader config, string fallback, params ReadOnlySpan<string> names)
+    protected static Activation ReadActivation(ConfigReader config, string fallback, string field)
     {
-        var name = config.TextOr(fallback, names)!;
+        var name = config.TextOr(fallback, field);
         return name switch
         {
             "relu" => Activation.Relu,

@@ -36,8 +36,8 @@ internal class Gemma : Llama
         var hidden = config.Size("hidden_size");
         var layers = config.Size("num_hidden_layers");
         var heads = config.Size("num_attention_heads");
-        var headDim = config.SizeOr(256, "head_dim")!.Value;
-        var positions = config.SizeOr(8192, "max_position_embeddings")!.Value;
+        var headDim = config.SizeOr(256, "head_dim");
+        var positions = config.SizeOr(8192, "max_position_embeddings");
         var global = RopeConfig.Read(config, headDim, positions, localTheta is null ? 10000 : 1e6, localTheta is null ? null : "full_attention");
         var local = localTheta is { } theta ? ReadLocal(config, headDim, positions, theta) : global;
         var scale = 1 / Math.Sqrt(queryScalar is { } fallback ? config.PositiveOr(fallback, "query_pre_attn_scalar") : headDim);
@@ -45,16 +45,16 @@ internal class Gemma : Llama
         var activation = config.Has("hidden_activation") || Sandwich
             ? ReadActivation(config, "gelu_pytorch_tanh", "hidden_activation")
             : Activation.GeluTanh;
-        config.TextOr(null, "hidden_act");
+        config.TextOr("", "hidden_act");
         return new ModelConfig
         {
             ModelType = modelType,
-            VocabularySize = config.SizeOr(262208, "vocab_size")!.Value,
+            VocabularySize = config.SizeOr(262208, "vocab_size"),
             HiddenSize = hidden,
             IntermediateSize = config.Size("intermediate_size"),
             NumHiddenLayers = layers,
             NumAttentionHeads = heads,
-            NumKeyValueHeads = config.SizeOr(heads, "num_key_value_heads")!.Value,
+            NumKeyValueHeads = config.SizeOr(heads, "num_key_value_heads"),
             HeadDim = headDim,
             MaxPositionEmbeddings = positions,
             NormEpsilon = config.PositiveOr(1e-6, "rms_norm_eps"),
@@ -84,7 +84,7 @@ internal sealed class Gemma2 : Gemma
 
     public override ModelConfig Read(ConfigReader config)
     {
-        var window = config.SizeOr(4096, "sliding_window")!.Value;
+        var window = config.SizeOr(4096, "sliding_window");
         return ReadGemma(config, "gemma2", 256, WindowByLayer(config, window, layer => layer % 2 == 0), null) with
         {
             AttentionSoftCap = config.IsNull("attn_logit_softcapping") ? 0 : config.PositiveOr(50, "attn_logit_softcapping"),
@@ -102,8 +102,8 @@ internal sealed class Gemma3 : Gemma
 
     public override ModelConfig Read(ConfigReader config)
     {
-        var window = config.SizeOr(4096, "sliding_window")!.Value;
-        var pattern = config.SizeOr(6, "sliding_window_pattern", "_sliding_window_pattern")!.Value;
+        var window = config.SizeOr(4096, "sliding_window");
+        var pattern = config.SizeOr(6, "sliding_window_pattern", "_sliding_window_pattern");
         if (config.FlagOr(false, "use_bidirectional_attention"))
         {
             throw new UnsupportedModelException($"{config.File}: use_bidirectional_attention = true is not supported");

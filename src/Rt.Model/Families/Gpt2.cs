@@ -18,7 +18,7 @@ internal sealed class Gpt2 : Family
             ModelType = "gpt2",
             VocabularySize = config.Size("vocab_size"),
             HiddenSize = hidden,
-            IntermediateSize = config.SizeOr(4 * hidden, "n_inner")!.Value,
+            IntermediateSize = config.SizeOr(4 * hidden, "n_inner"),
             NumHiddenLayers = layers,
             NumAttentionHeads = heads,
             NumKeyValueHeads = heads,

@@ -12,14 +12,14 @@ internal sealed class GptJ : Family
         var heads = config.Size("n_head", "num_attention_heads");
         var headDim = DividedHeadDim(config, hidden, heads);
         var positions = config.Size("n_positions", "max_position_embeddings");
-        var rope = new RopeConfig { Dim = config.SizeOr(headDim, "rotary_dim")!.Value, Theta = 10000, Interleaved = true };
+        var rope = new RopeConfig { Dim = config.SizeOr(headDim, "rotary_dim"), Theta = 10000, Interleaved = true };
         config.FlagOr(true, "scale_attn_weights");
         return new ModelConfig
         {
             ModelType = "gptj",
             VocabularySize = config.Size("vocab_size"),
             HiddenSize = hidden,
-            IntermediateSize = config.SizeOr(4 * hidden, "n_inner")!.Value,
+            IntermediateSize = config.SizeOr(4 * hidden, "n_inner"),
             NumHiddenLayers = layers,
             NumAttentionHeads = heads,
             NumKeyValueHeads = heads,

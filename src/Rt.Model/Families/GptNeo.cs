@@ -11,13 +11,13 @@ internal sealed class GptNeo : Family
         var hidden = config.Size("hidden_size");
         var layers = config.Size("num_layers", "num_hidden_layers");
         var heads = config.Size("num_heads", "num_attention_heads");
-        var window = config.SizeOr(256, "window_size")!.Value;
+        var window = config.SizeOr(256, "window_size");
         return new ModelConfig
         {
             ModelType = "gpt_neo",
             VocabularySize = config.Size("vocab_size"),
             HiddenSize = hidden,
-            IntermediateSize = config.SizeOr(4 * hidden, "intermediate_size")!.Value,
+            IntermediateSize = config.SizeOr(4 * hidden, "intermediate_size"),
             NumHiddenLayers = layers,
             NumAttentionHeads = heads,
             NumKeyValueHeads = heads,

@@ -70,7 +70,7 @@ internal class Llama : Family
         var hidden = config.Size("hidden_size");
         var layers = config.Size("num_hidden_layers");
         var heads = config.Size("num_attention_heads");
-        var headDim = config.SizeOr(defaultHeadDim, "head_dim") ?? DividedHeadDim(config, hidden, heads);
+        var headDim = config.SizeOrNull("head_dim") ?? defaultHeadDim ?? DividedHeadDim(config, hidden, heads);
         var positions = config.Size("max_position_embeddings");
         var fraction = partialRotary ? config.PositiveOr(1, "partial_rotary_factor") : 1;
         var rope = RopeConfig.Read(config, (int)(headDim * fraction), positions);
@@ -82,7 +82,7 @@ internal class Llama : Family
             IntermediateSize = config.Size("intermediate_size"),
             NumHiddenLayers = layers,
             NumAttentionHeads = heads,
-            NumKeyValueHeads = config.SizeOr(heads, "num_key_value_heads")!.Value,
+            NumKeyValueHeads = config.SizeOr(heads, "num_key_value_heads"),
             HeadDim = headDim,
             MaxPositionEmbeddings = positions,
             NormEpsilon = config.PositiveOr(1e-6, "rms_norm_eps"),
@@ -125,7 +125,7 @@ internal sealed class Mistral : Llama
 
     public override ModelConfig Read(ConfigReader config)
     {
-        var window = config.IsNull("sliding_window") ? 0 : config.SizeOr(DefaultWindow, "sliding_window")!.Value;
+        var window = config.IsNull("sliding_window") ? 0 : config.SizeOr(DefaultWindow, "sliding_window");
         return ReadShared(config, "mistral", WindowByLayer(config, window, _ => true));
     }
 }
@@ -140,7 +140,7 @@ internal sealed class Qwen2 : Llama
 
     internal static Func<int, int, int> QwenWindow(ConfigReader config)
     {
-        var window = config.SizeOr(4096, "sliding_window")!.Value;
+        var window = config.SizeOr(4096, "sliding_window");
         var first = config.CountOr(28, "max_window_layers");
         var use = config.FlagOr(false, "use_sliding_window");
         var byLayer = WindowByLayer(config, window, layer => layer >= first);

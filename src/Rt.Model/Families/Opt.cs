@@ -32,7 +32,7 @@ internal sealed class Opt : Family
             Layers = ModelConfig.SameLayers(layers, new LayerAttention(1 / Math.Sqrt(headDim), 0, null)),
             TieWordEmbeddings = config.FlagOr(true, "tie_word_embeddings"),
             NormPlacement = normBefore ? NormPlacement.Pre : NormPlacement.Post,
-            EmbeddingSize = config.SizeOr(null, "word_embed_proj_dim") is { } size && size != hidden ? size : null,
+            EmbeddingSize = config.SizeOrNull("word_embed_proj_dim") is { } size && size != hidden ? size : null,
             LearnedPositionOffset = PositionOffset,
             AttentionBias = bias,
             MlpBias = bias,

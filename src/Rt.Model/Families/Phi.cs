@@ -24,7 +24,7 @@ internal sealed class Phi : Family
             IntermediateSize = config.Size("intermediate_size"),
             NumHiddenLayers = layers,
             NumAttentionHeads = heads,
-            NumKeyValueHeads = config.SizeOr(heads, "num_key_value_heads")!.Value,
+            NumKeyValueHeads = config.SizeOr(heads, "num_key_value_heads"),
             HeadDim = headDim,
             MaxPositionEmbeddings = positions,
             NormEpsilon = config.PositiveOr(1e-5, "layer_norm_eps"),
@@ -67,8 +67,8 @@ internal sealed class Phi3 : Llama
 {
     public override ModelConfig Read(ConfigReader config)
     {
-        var window = config.SizeOr(0, "sliding_window") ?? 0;
-        config.SizeOr(null, "original_max_position_embeddings");
+        var window = config.SizeOr(0, "sliding_window");
+        config.SizeOrNull("original_max_position_embeddings");
         return ReadShared(config, "phi3", WindowByLayer(config, window, _ => window > 0), partialRotary: true) with
         {
             NormEpsilon = config.PositiveOr(1e-5, "rms_norm_eps"),
