@@ -68,7 +68,7 @@ public static class Cli
         CliCommand[] commands =
         [
             new DemoCommand(shared), new ThinkCommand(shared), new InferCommand(shared), new ExtractCommand(shared),
-            new VerifyCommand(shared), new ConvertCommand(shared), new InspectCommand(shared), new DoctorCommand(shared),
+            new VerifyCommand(shared), new DualCommand(shared), new ConvertCommand(shared), new InspectCommand(shared), new DoctorCommand(shared),
         ];
         foreach (var option in shared.All)
         {

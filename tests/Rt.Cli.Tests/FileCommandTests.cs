@@ -169,6 +169,20 @@ public sealed class FileCommandTests(DemoFolder demo) : IClassFixture<DemoFolder
         (await CliRun.Async("convert", Fixtures.Golden("tokenizers/gpt2"))).AssertFails(3);
     }
 
+    [Theory]
+    [InlineData("cpu", 1e-4)]
+    [InlineData("reference", 1e-12)]
+    public async Task Dual_BothForms_AgreeToRoundingInEveryHead(string device, double tolerance)
+    {
+        var json = await CliRun.JsonAsync(
+            "dual", demo.Model, "--demos", Path.Combine(demo.Model, "demos.jsonl"), "--queries", Path.Combine(demo.Model, "queries.jsonl"), "--device", device);
+        var heads = json["heads"]!.AsArray();
+        Assert.Equal(4 * 4, heads.Count);
+        Assert.All(heads, head => Assert.InRange(head!["form_difference"]!.GetValue<double>(), 0, tolerance));
+        Assert.All(heads, head => Assert.InRange(head!["cosine_with_without"]!.GetValue<double>(), -1, 0.9999));
+        Assert.Contains(heads, head => Math.Abs(head!["cosine_effect_update"]!.GetValue<double>()) > 0.05);
+    }
+
     [Fact]
     public async Task Doctor_OneOp_PassesOnTheCpuAndNamesAbsentDevices()
     {
@@ -220,6 +234,7 @@ public sealed class FileCommandTests(DemoFolder demo) : IClassFixture<DemoFolder
     [InlineData("think")]
     [InlineData("infer")]
     [InlineData("extract")]
+    [InlineData("dual")]
     [InlineData("verify")]
     [InlineData("convert")]
     [InlineData("inspect")]
