@@ -26,7 +26,7 @@ public static class BenchCommand
         GFLOP/s count two per multiply-add of products and attention over the keys a row sees. The limit is the read bandwidth (tg, update) or the
         FP32 multiply-add rate (others), each measured with the same threads before and after every repetition; the per cent is the median over
         the repetitions. GB = 1e9 bytes. Every test is warmed up, then repeated -r times. 'others busy' is the number of processors that
-        other processes kept busy; a row above 0.15 is marked as disturbed.
+        other processes kept busy; a repetition above 0.15 is disturbed: it is repeated for --patience seconds, then kept and marked.
         """;
 
     /// <summary>The command, to be added to the root command.</summary>
@@ -42,6 +42,7 @@ public static class BenchCommand
         var generate = new Option<string?>("--n-gen", "-n") { Description = "Adds tgN for every N of a list" };
         var depth = new Option<string?>("--n-depth", "-d") { Description = "Depths at which -p and -n are run" };
         var repetitions = new Option<int>("--repetitions", "-r") { Description = "Repetitions of every test", DefaultValueFactory = _ => 5 };
+        var patience = new Option<double>("--patience") { Description = "Seconds per test for which disturbed repetitions are repeated", DefaultValueFactory = _ => 10 };
         var seed = new Option<ulong>("--seed") { Description = "Seed of random tokens and weights", DefaultValueFactory = _ => 0 };
         var ops = new Option<bool>("--ops") { Description = "Also prints the time of every op" };
         var device = new Option<string>("--device") { Description = "cpu or reference", DefaultValueFactory = _ => "cpu" };
@@ -52,7 +53,7 @@ public static class BenchCommand
 
         var command = new Command("bench", Definitions)
         {
-            model, shape, type, models, tests, prompt, generate, depth, repetitions, seed, ops, device, threads, invariant, output, json,
+            model, shape, type, models, tests, prompt, generate, depth, repetitions, patience, seed, ops, device, threads, invariant, output, json,
         };
         command.SetAction((parse, cancellation) =>
         {
@@ -63,6 +64,7 @@ public static class BenchCommand
                 new BenchOptions
                 {
                     Repetitions = parse.GetValue(repetitions) is >= 1 and var count ? count : throw new UsageException("-r: expected at least 1"),
+                    Patience = parse.GetValue(patience),
                     Seed = parse.GetValue(seed),
                     Threads = parse.GetValue(threads) ?? CpuOptions.FromEnvironment().Threads ?? Environment.ProcessorCount,
                     Ops = parse.GetValue(ops),

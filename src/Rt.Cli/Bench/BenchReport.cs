@@ -91,23 +91,23 @@ public sealed record BenchReport(
                 row.Unit,
                 $"{Number(value.Mean)} ± {Number(value.StandardDeviation)}",
                 Number(value.Median),
-                row.Seconds.Length.ToString(Invariant),
+                row.Repetitions.Count.ToString(Invariant),
                 row.Limit == BenchLimit.ReadBandwidth ? row.GBps.ToString("F1", Invariant) : "",
                 row.Limit == BenchLimit.Arithmetic ? row.Gflops.ToString("F0", Invariant) : "",
                 row.PercentOfLimit?.ToString("F0", Invariant) ?? "",
                 Probe(row, probe => probe.ReadGBps, "F1"),
                 Probe(row, probe => probe.FmaGflops, "F0"),
                 row.AllocatedPerUnit.ToString("F0", Invariant),
-                double.IsNaN(row.OtherProcessors) ? "" : row.OtherProcessors.ToString("F2", Invariant) + (row.Disturbed ? " (*)" : ""),
+                double.IsNaN(row.OtherProcessors) ? "" : row.OtherProcessors.ToString("F2", Invariant) + (row.Disturbed > 0 ? " (*)" : ""),
                 Notes(row),
             };
             writer.WriteLine($"| {string.Join(" | ", cells)} |");
         }
 
-        if (Rows.Any(row => row.Disturbed))
+        if (Rows.Any(row => row.Disturbed > 0))
         {
             writer.WriteLine();
-            writer.WriteLine($"(*) Disturbed: other processes kept more than {BenchRow.DisturbedFrom} processors busy on average; compare the per cent, not the rate.");
+            writer.WriteLine($"(*) Disturbed: other processes kept more than {Repetition.DisturbedFrom} processors busy during one repetition or more; compare the per cent, not the rate.");
         }
 
         foreach (var row in Rows)
@@ -158,11 +158,11 @@ public sealed record BenchReport(
             string[] cells =
             [
                 Date.ToString("s", Invariant) + "Z", Build, Processor, Device, Model, WeightType.ToString(), Text(WeightBytes), Seed.ToString(Invariant),
-                row.Spec.ToString(), row.Unit, Text(row.Seconds.Length), Text(value.Mean), Text(value.StandardDeviation), Text(value.Median),
+                row.Spec.ToString(), row.Unit, Text(row.Repetitions.Count), Text(value.Mean), Text(value.StandardDeviation), Text(value.Median),
                 Text(row.GBps), Text(row.Gflops), row.PercentOfLimit is { } percent ? Text(percent) : "", LimitName(row.Limit),
                 Probe(row, probe => probe.ReadGBps, "R"), Probe(row, probe => probe.FmaGflops, "R"),
                 Text(row.AllocatedPerUnit), double.IsNaN(row.OtherProcessors) ? "" : Text(row.OtherProcessors),
-                row.UpdateSeconds.Length > 0 ? Text(1e3 * Summary.Of(row.UpdateSeconds).Median) : "",
+                row.HasUpdate ? Text(row.UpdateMs) : "",
                 row.FirstSeconds is { } first ? Text(1e3 * first) : "", row.PeakResidentBytes is { } peak ? Text(peak) : "",
             ];
             writer.WriteLine(string.Join(",", cells.Select(Quoted)));
@@ -234,12 +234,14 @@ public sealed record BenchReport(
         json.WriteNumber("allocated_bytes_per_unit", row.AllocatedPerUnit);
         if (!double.IsNaN(row.OtherProcessors))
         {
-            json.WriteNumber("other_processors", row.OtherProcessors);
+            Array("other_processors", row.Repetitions.Select(repetition => repetition.OtherProcessors));
         }
 
-        if (row.UpdateSeconds.Length > 0)
+        json.WriteNumber("dropped", row.Dropped);
+
+        if (row.HasUpdate)
         {
-            Array("update_ms", row.UpdateSeconds.Select(seconds => 1e3 * seconds));
+            Array("update_ms", row.Repetitions.Select(repetition => 1e3 * repetition.UpdateSeconds));
         }
 
         if (row.FirstSeconds is { } first)
@@ -297,11 +299,14 @@ public sealed record BenchReport(
     private static string Notes(BenchRow row)
     {
         var notes = new List<string>();
-        if (row.UpdateSeconds.Length > 0)
+        if (row.HasUpdate)
         {
-            var update = Summary.Of(row.UpdateSeconds).Median;
-            var forward = Summary.Of([.. row.Seconds.Zip(row.UpdateSeconds, (all, part) => all - part)]).Median;
-            notes.Add($"forward {1e3 * forward:F1} ms, update {1e3 * update:F2} ms");
+            notes.Add($"forward {row.ForwardMs:F1} ms, update {row.UpdateMs:F2} ms");
+        }
+
+        if (row.Dropped > 0)
+        {
+            notes.Add($"{row.Dropped} disturbed repetitions dropped");
         }
 
         if (row.FirstSeconds is { } first)
@@ -325,7 +330,7 @@ public sealed record BenchReport(
     };
 
     private static string Probe(BenchRow row, Func<ProbeReading, double> of, string format) =>
-        row.Probes.Length == 0 ? "" : Summary.Of([.. row.Probes.Select(of)]).Median.ToString(format, Invariant);
+        !row.Probes.Any() ? "" : Summary.Of([.. row.Probes.Select(of)]).Median.ToString(format, Invariant);
 
     private static string Number(double value) => value.ToString(value >= 1000 ? "F0" : value >= 100 ? "F1" : value >= 10 ? "F2" : "F3", Invariant);
 }

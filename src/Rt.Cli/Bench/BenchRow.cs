@@ -19,11 +19,26 @@ public readonly record struct Summary(double Mean, double StandardDeviation, dou
     }
 }
 
+/// <summary>One repetition of a test.</summary>
+/// <param name="Seconds">Wall time.</param>
+/// <param name="UpdateSeconds">Of it, inside the meta-gradient update; 0 where that was not recorded.</param>
+/// <param name="AllocatedBytes">Bytes allocated on the garbage-collected heap.</param>
+/// <param name="Before">The limits just before; null where they were not measured.</param>
+/// <param name="After">The limits just after.</param>
+/// <param name="OtherProcessors">Processors that other processes kept busy meanwhile; NaN where unknown.</param>
+public readonly record struct Repetition(
+    double Seconds, double UpdateSeconds, long AllocatedBytes, ProbeReading? Before, ProbeReading? After, double OtherProcessors)
+{
+    /// <summary>Above this many busy processors of others a repetition is disturbed.</summary>
+    public const double DisturbedFrom = 0.15;
+
+    /// <summary>Whether other processes were busy.</summary>
+    public bool Disturbed => OtherProcessors > DisturbedFrom;
+}
+
 /// <summary>Measurements of one test.</summary>
 public sealed record BenchRow
 {
-    /// <summary>Above this many busy processors of others a row is marked as disturbed.</summary>
-    public const double DisturbedFrom = 0.15;
 
     /// <summary>The test.</summary>
     public required BenchSpec Spec { get; init; }
@@ -37,23 +52,17 @@ public sealed record BenchRow
     /// <summary>The limit that <see cref="PercentOfLimit"/> is of.</summary>
     public required BenchLimit Limit { get; init; }
 
-    /// <summary>Seconds of each repetition.</summary>
-    public required double[] Seconds { get; init; }
+    /// <summary>The repetitions kept.</summary>
+    public required IReadOnlyList<Repetition> Repetitions { get; init; }
 
-    /// <summary>Of each repetition, inside the meta-gradient update; empty where it has none.</summary>
-    public double[] UpdateSeconds { get; init; } = [];
+    /// <summary>Repetitions that were disturbed and therefore not kept.</summary>
+    public int Dropped { get; init; }
+
+    /// <summary>Whether the repetitions recorded the time of the meta-gradient update.</summary>
+    public bool HasUpdate { get; init; }
 
     /// <summary>Arithmetic and bytes of one repetition; all zero where they were not counted.</summary>
     public OpWork Work { get; init; }
-
-    /// <summary>The limits before the first repetition, between them and after the last; empty where they were not measured.</summary>
-    public ProbeReading[] Probes { get; init; } = [];
-
-    /// <summary>Bytes allocated on the garbage-collected heap per unit, median of the repetitions.</summary>
-    public required double AllocatedPerUnit { get; init; }
-
-    /// <summary>Processors that other processes kept busy meanwhile; NaN where unknown.</summary>
-    public required double OtherProcessors { get; init; }
 
     /// <summary>Load only: seconds of the first load of the process, its compilation included.</summary>
     public double? FirstSeconds { get; init; }
@@ -64,20 +73,36 @@ public sealed record BenchRow
     /// <summary>Ops of one further repetition; null where not asked for.</summary>
     public OpLedger? Ops { get; init; }
 
-    /// <summary>Whether other processes were busy.</summary>
-    public bool Disturbed => OtherProcessors > DisturbedFrom;
+    /// <summary>Repetitions kept although other processes were busy.</summary>
+    public int Disturbed => Repetitions.Count(repetition => repetition.Disturbed);
+
+    /// <summary>Processors that other processes kept busy, mean of the repetitions.</summary>
+    public double OtherProcessors => Repetitions.Average(repetition => repetition.OtherProcessors);
+
+    /// <summary>Bytes allocated on the garbage-collected heap per unit, median of the repetitions.</summary>
+    public double AllocatedPerUnit => Median(repetition => (double)repetition.AllocatedBytes / Units);
+
+    /// <summary>Milliseconds inside the update, median of the repetitions.</summary>
+    public double UpdateMs => 1e3 * Median(repetition => repetition.UpdateSeconds);
+
+    /// <summary>Milliseconds outside the update, median of the repetitions.</summary>
+    public double ForwardMs => 1e3 * Median(repetition => repetition.Seconds - repetition.UpdateSeconds);
 
     /// <summary>The result in <see cref="Unit"/>, per repetition.</summary>
-    public double[] Values => [.. Seconds.Select(seconds => Unit == "ms" ? 1e3 * seconds / Units : Units / seconds)];
+    public double[] Values => [.. Repetitions.Select(repetition => Unit == "ms" ? 1e3 * repetition.Seconds / Units : Units / repetition.Seconds)];
 
     /// <summary>Summary of <see cref="Values"/>.</summary>
     public Summary Value => Summary.Of(Values);
 
+    /// <summary>The limits seen around the repetitions, in order; empty where they were not measured.</summary>
+    public IEnumerable<ProbeReading> Probes =>
+        Repetitions.SelectMany(repetition => (ProbeReading?[])[repetition.Before, repetition.After]).OfType<ProbeReading>();
+
     /// <summary>GB/s of stored weights read, or of all five streams for the update, at the median repetition.</summary>
-    public double GBps => LimitBytes / Summary.Of(Seconds).Median / 1e9;
+    public double GBps => LimitBytes / Median(repetition => repetition.Seconds) / 1e9;
 
     /// <summary>GFLOP/s at the median repetition.</summary>
-    public double Gflops => Work.Flops / Summary.Of(Seconds).Median / 1e9;
+    public double Gflops => Work.Flops / Median(repetition => repetition.Seconds) / 1e9;
 
     /// <summary>Median over the repetitions of the rate over the mean of the limits measured just before and after; null without either.</summary>
     public double? PercentOfLimit
@@ -85,15 +110,14 @@ public sealed record BenchRow
         get
         {
             var amount = Limit switch { BenchLimit.ReadBandwidth => LimitBytes, BenchLimit.Arithmetic => Work.Flops, _ => 0 };
-            if (Probes.Length != Seconds.Length + 1 || amount == 0)
-            {
-                return null;
-            }
-
-            return Summary.Of([.. Seconds.Select((seconds, i) =>
-                100 * amount / seconds / 1e9 / ((LimitOf(Probes[i]) + LimitOf(Probes[i + 1])) / 2))]).Median;
+            return amount == 0 || Repetitions.Any(repetition => repetition.Before is null || repetition.After is null)
+                ? null
+                : Median(repetition => 100 * amount / repetition.Seconds / 1e9
+                    / ((LimitOf(repetition.Before!.Value) + LimitOf(repetition.After!.Value)) / 2));
         }
     }
+
+    private double Median(Func<Repetition, double> of) => Summary.Of([.. Repetitions.Select(of)]).Median;
 
     private double LimitBytes => Spec.Kind == BenchKind.Update ? Work.OtherBytes : Work.WeightBytes;
 

@@ -11,6 +11,9 @@ public sealed record BenchOptions
     /// <summary>Measured repetitions of every test; at least one.</summary>
     public int Repetitions { get; init; } = 5;
 
+    /// <summary>Seconds per test for which disturbed repetitions are repeated; 0 takes them as they come.</summary>
+    public double Patience { get; init; } = 10;
+
     /// <summary>Seed of tokens and, for random checkpoints, of weights.</summary>
     public ulong Seed { get; init; }
 
@@ -80,21 +83,7 @@ public sealed class BenchRunner(string folder, Func<IDevice> createDevice, Bench
         GC.Collect();
         GC.WaitForPendingFinalizers();
 
-        var seconds = new double[options.Repetitions];
-        var updates = new double[options.Repetitions];
-        var allocated = new double[options.Repetitions];
-        var probes = new List<ProbeReading> { probe.Read() };
-        var others = new OtherProcesses();
-        for (var i = 0; i < seconds.Length; i++)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            log?.Invoke($"{test.Spec}: {i + 1} of {seconds.Length}");
-            test.Run(meter);
-            (seconds[i], updates[i], allocated[i]) = (meter.Seconds, meter.UpdateSeconds, (double)meter.AllocatedBytes / test.Units);
-            probes.Add(probe.Read());
-        }
-
-        var otherProcessors = others.Processors();
+        var (repetitions, dropped) = Repeat(test, meter, probe.Read, cancellation);
         OpLedger? ops = null;
         if (options.Ops)
         {
@@ -108,14 +97,39 @@ public sealed class BenchRunner(string folder, Func<IDevice> createDevice, Bench
             Unit = test.Unit,
             Units = test.Units,
             Limit = test.Limit,
-            Seconds = seconds,
-            UpdateSeconds = test.AlwaysRecord ? updates : [],
+            Repetitions = repetitions,
+            Dropped = dropped,
+            HasUpdate = test.AlwaysRecord,
             Work = work,
-            Probes = [.. probes],
-            AllocatedPerUnit = Summary.Of(allocated).Median,
-            OtherProcessors = otherProcessors,
             Ops = ops,
         };
+    }
+
+    /// <summary>Repeats until enough repetitions were undisturbed or patience ends, and keeps the least disturbed ones in their order.</summary>
+    private (IReadOnlyList<Repetition> Kept, int Dropped) Repeat(
+        BenchTest test, BenchMeter meter, Func<ProbeReading>? probe, CancellationToken cancellation)
+    {
+        var clock = Stopwatch.StartNew();
+        var all = new List<Repetition>();
+        var quiet = 0;
+        var before = probe?.Invoke();
+        while (quiet < options.Repetitions && (all.Count < options.Repetitions || clock.Elapsed.TotalSeconds < options.Patience))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            log?.Invoke($"{test.Spec}: {all.Count + 1}, undisturbed {quiet} of {options.Repetitions}");
+            var others = new OtherProcesses();
+            test.Run(meter);
+            var after = probe?.Invoke();
+            var repetition = new Repetition(
+                meter.Seconds, meter.UpdateSeconds, meter.AllocatedBytes, before, after, others.Processors());
+            all.Add(repetition);
+            quiet += repetition.Disturbed ? 0 : 1;
+            before = after;
+        }
+
+        var kept = all.Index().OrderBy(item => item.Item.Disturbed ? item.Item.OtherProcessors : 0).Take(options.Repetitions)
+            .OrderBy(item => item.Index).Select(item => item.Item).ToArray();
+        return (kept, all.Count - kept.Length);
     }
 
     /// <summary>The ops of the fastest of a few repetitions: the one that was disturbed least.</summary>
@@ -150,26 +164,15 @@ public sealed class BenchRunner(string folder, Func<IDevice> createDevice, Bench
             peak = self.PeakWorkingSet64;
         }
 
-        var seconds = new double[options.Repetitions];
-        var allocated = new double[options.Repetitions];
-        var others = new OtherProcesses();
-        for (var i = 0; i < seconds.Length; i++)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            log?.Invoke($"load: {i + 1} of {seconds.Length}");
-            test.Run(meter);
-            (seconds[i], allocated[i]) = (meter.Seconds, meter.AllocatedBytes);
-        }
-
+        var (repetitions, dropped) = Repeat(test, meter, null, cancellation);
         return new BenchRow
         {
             Spec = test.Spec,
             Unit = test.Unit,
             Units = test.Units,
             Limit = test.Limit,
-            Seconds = seconds,
-            AllocatedPerUnit = Summary.Of(allocated).Median,
-            OtherProcessors = others.Processors(),
+            Repetitions = repetitions,
+            Dropped = dropped,
             FirstSeconds = first,
             PeakResidentBytes = peak,
         };
