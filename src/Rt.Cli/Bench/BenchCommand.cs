@@ -148,7 +148,8 @@ public static class BenchCommand
         {
             var options = CpuOptions.FromEnvironment();
             return new CpuDevice(options with { Threads = threads ?? options.Threads, BatchInvariant = batchInvariant });
-        },
+        }
+        ,
         "reference" => () => new ReferenceDevice(),
         _ => throw new UsageException($"--device '{name}': expected cpu or reference"),
     };
