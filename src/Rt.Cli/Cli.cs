@@ -69,6 +69,7 @@ public static class Cli
         [
             new DemoCommand(shared), new ThinkCommand(shared), new InferCommand(shared), new ExtractCommand(shared),
             new VerifyCommand(shared), new DualCommand(shared), new ConvertCommand(shared), new InspectCommand(shared), new DoctorCommand(shared),
+            new BenchCommand(shared),
         ];
         foreach (var option in shared.All)
         {
@@ -81,8 +82,6 @@ public static class Cli
             root.Subcommands.Add(command);
         }
 
-        root.Subcommands.Add(BenchCommand.Create((model, cancellation) =>
-            ModelFolder.ResolveAsync(model, null, cancellation).GetAwaiter().GetResult()));
         var help = root.Options.OfType<HelpOption>().Single();
         // Slashes begin paths here, not options.
         foreach (var alias in help.Aliases.Where(alias => alias.StartsWith('/')).ToArray())

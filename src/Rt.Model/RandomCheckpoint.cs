@@ -25,6 +25,9 @@ public static class RandomCheckpoint
         new("gpt2-124m", Gpt2: true, Layers: 12, Hidden: 768, Intermediate: 3072, Heads: 12, KvHeads: 12, Vocabulary: 50257, Positions: 1024),
         new("llama-134m", Gpt2: false, Layers: 12, Hidden: 768, Intermediate: 2048, Heads: 12, KvHeads: 12, Vocabulary: 32000, Positions: 2048),
         new("llama-1.1b", Gpt2: false, Layers: 22, Hidden: 2048, Intermediate: 5632, Heads: 32, KvHeads: 4, Vocabulary: 32000, Positions: 2048),
+        // A moment's work on any device: for trying out commands and for tests.
+        new("gpt2-tiny", Gpt2: true, Layers: 2, Hidden: 64, Intermediate: 256, Heads: 4, KvHeads: 4, Vocabulary: 512, Positions: 256),
+        new("llama-tiny", Gpt2: false, Layers: 2, Hidden: 64, Intermediate: 160, Heads: 4, KvHeads: 2, Vocabulary: 512, Positions: 256),
     ];
 
     /// <summary>The shapes that can be written.</summary>

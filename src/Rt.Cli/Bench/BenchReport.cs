@@ -1,6 +1,5 @@
 // Writes benchmark rows as a markdown table, CSV, JSON or JSON lines, with what is needed to read the figures later.
 using System.Globalization;
-using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
@@ -39,10 +38,6 @@ public sealed record BenchReport(
     /// <summary>When the report was made, UTC.</summary>
     public DateTime Date { get; init; } = DateTime.UtcNow;
 
-    /// <summary>Version and commit this program was built from.</summary>
-    public static string Build =>
-        typeof(BenchReport).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
-
     /// <summary>Name of the processor where the system tells, else its architecture.</summary>
     public static string Processor
     {
@@ -78,7 +73,7 @@ public sealed record BenchReport(
 
     private void WriteMarkdown(TextWriter writer)
     {
-        writer.WriteLine($"{Model}, {WeightType}, {WeightBytes / 1e9:F2} GB; {Device}; {Processor}; .NET {Environment.Version}; rt {Build}; {Date:yyyy-MM-dd HH:mm} UTC; seed {Seed}");
+        writer.WriteLine($"{Model}, {WeightType}, {WeightBytes / 1e9:F2} GB; {Device}; {Processor}; .NET {Environment.Version}; rt {Versions.Text}; {Date:yyyy-MM-dd HH:mm} UTC; seed {Seed}");
         writer.WriteLine();
         writer.WriteLine("| test | unit | mean ± sd | median | n | GB/s | GFLOP/s | % of limit | probe GB/s | probe GFLOP/s | allocated B | others busy | notes |");
         writer.WriteLine("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
@@ -157,7 +152,7 @@ public sealed record BenchReport(
             var value = row.Value;
             string[] cells =
             [
-                Date.ToString("s", Invariant) + "Z", Build, Processor, Device, Model, WeightType.ToString(), Text(WeightBytes), Seed.ToString(Invariant),
+                Date.ToString("s", Invariant) + "Z", Versions.Text, Processor, Device, Model, WeightType.ToString(), Text(WeightBytes), Seed.ToString(Invariant),
                 row.Spec.ToString(), row.Unit, Text(row.Repetitions.Count), Text(value.Mean), Text(value.StandardDeviation), Text(value.Median),
                 Text(row.GBps), Text(row.Gflops), row.PercentOfLimit is { } percent ? Text(percent) : "", LimitName(row.Limit),
                 Probe(row, probe => probe.ReadGBps, "R"), Probe(row, probe => probe.FmaGflops, "R"),
@@ -201,7 +196,7 @@ public sealed record BenchReport(
     private void WriteFacts(Utf8JsonWriter json)
     {
         json.WriteString("date", Date);
-        json.WriteString("build", Build);
+        json.WriteString("build", Versions.Text);
         json.WriteString("processor", Processor);
         json.WriteString("runtime", $".NET {Environment.Version}");
         json.WriteString("device", Device);

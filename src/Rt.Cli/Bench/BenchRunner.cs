@@ -11,6 +11,9 @@ public sealed record BenchOptions
     /// <summary>Measured repetitions of every test; at least one.</summary>
     public int Repetitions { get; init; } = 5;
 
+    /// <summary>Seconds of warm-up per test, so that code is compiled in its final form; at most twelve runs, at least one.</summary>
+    public double WarmUpSeconds { get; init; } = 1.5;
+
     /// <summary>Seconds per test for which disturbed repetitions are repeated; 0 takes them as they come.</summary>
     public double Patience { get; init; } = 10;
 
@@ -31,9 +34,6 @@ public sealed record BenchOptions
 /// <param name="log">Told what is being done; null for silence.</param>
 public sealed class BenchRunner(string folder, Func<IDevice> createDevice, BenchOptions options, Action<string>? log = null)
 {
-    /// <summary>Warm-up lasts until code is compiled in its final form: so many seconds, or so many runs.</summary>
-    private const double WarmUpSeconds = 1.5;
-
     private const int WarmUpRuns = 12;
 
     private readonly OpLedger _ledger = new();
@@ -70,7 +70,7 @@ public sealed class BenchRunner(string folder, Func<IDevice> createDevice, Bench
     {
         var meter = new BenchMeter(_ledger);
         var clock = Stopwatch.StartNew();
-        for (var run = 0; run == 0 || (run < WarmUpRuns && clock.Elapsed.TotalSeconds < WarmUpSeconds); run++)
+        for (var run = 0; run == 0 || (run < WarmUpRuns && clock.Elapsed.TotalSeconds < options.WarmUpSeconds); run++)
         {
             cancellation.ThrowIfCancellationRequested();
             test.Run(meter);

@@ -102,11 +102,6 @@ public readonly record struct BenchSpec(BenchKind Kind, int Count, int Length, i
                 : throw Wrong(text);
     }
 
-    /// <summary>Reads a list of tests separated by commas.</summary>
-    /// <exception cref="UsageException">One of them is not a test.</exception>
-    public static IReadOnlyList<BenchSpec> ParseList(string text) =>
-        [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(Parse)];
-
     /// <inheritdoc/>
     public override string ToString()
     {
