@@ -29,8 +29,10 @@ public abstract unsafe class HostStorage : Storage
 }
 
 /// <summary>Zeroed host memory aligned to 64 bytes, outside the garbage collector's heap.</summary>
+/// <remarks>Large blocks come as fresh pages, which cost nothing until touched, in huge pages where the system gives them.</remarks>
 public sealed unsafe class HostMemory : HostStorage
 {
+    private readonly bool _pages;
     private byte* _pointer;
 
     /// <param name="byteLength">Bytes to allocate; zero is allowed.</param>
@@ -39,18 +41,21 @@ public sealed unsafe class HostMemory : HostStorage
     {
         ArgumentOutOfRangeException.ThrowIfNegative(byteLength);
         ByteLength = byteLength;
-        // Whole cache lines, and one to spare, so that a vector load at the end stays inside.
-        var bytes = checked((nuint)((byteLength + 127) & ~63L));
+        _pages = byteLength >= FreshPages.SmallestBlock && FreshPages.IsSupported;
         try
         {
-            _pointer = (byte*)NativeMemory.AlignedAlloc(bytes, 64);
+            _pointer = _pages ? FreshPages.Allocate(Reserved) : (byte*)NativeMemory.AlignedAlloc(checked((nuint)Reserved), 64);
         }
         catch (OutOfMemoryException e)
         {
             throw new DeviceException($"cpu: out of memory, {byteLength:N0} bytes asked", e);
         }
 
-        NativeMemory.Clear(_pointer, bytes);
+        if (!_pages)
+        {
+            NativeMemory.Clear(_pointer, (nuint)Reserved);
+        }
+
         GC.AddMemoryPressure(byteLength + 1);
     }
 
@@ -62,6 +67,9 @@ public sealed unsafe class HostMemory : HostStorage
     /// <inheritdoc/>
     public override byte* Pointer => _pointer;
 
+    /// <summary>Whole cache lines, and one to spare, so that a vector load at the end stays inside.</summary>
+    private long Reserved => (ByteLength + 127) & ~63L;
+
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
@@ -70,7 +78,15 @@ public sealed unsafe class HostMemory : HostStorage
             return;
         }
 
-        NativeMemory.AlignedFree(_pointer);
+        if (_pages)
+        {
+            FreshPages.Free(_pointer, Reserved);
+        }
+        else
+        {
+            NativeMemory.AlignedFree(_pointer);
+        }
+
         _pointer = null;
         GC.RemoveMemoryPressure(ByteLength + 1);
     }

@@ -1,6 +1,7 @@
 // Products with W [in, out] (GPT-2's Conv1D) for few rows: y += x[k] * W[k], four rows of W at a time, streamed as they lie.
 // Each output sums over k in ascending order, as the packed form does, so both give the same bits.
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Rt.Cpu;
 
@@ -110,15 +111,29 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         }
     }
 
+    /// <summary>Asks for the next four rows of W while these are added: a chunk's rows are too short for the hardware to follow.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void FetchFour(byte* w0, byte* w1, byte* w2, byte* w3)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(w0);
+            Sse.Prefetch0(w1);
+            Sse.Prefetch0(w2);
+            Sse.Prefetch0(w3);
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddFour1<TE>(
         float* x, byte* w0, long wStride, int columns, float* sums) where TE : IWeightType
     {
         byte* w1 = w0 + wStride * TE.Bytes, w2 = w1 + wStride * TE.Bytes, w3 = w2 + wStride * TE.Bytes;
         TV b00 = TW.Create(x[0]), b01 = TW.Create(x[1]), b02 = TW.Create(x[2]), b03 = TW.Create(x[3]);
-        nint whole = columns / TW.Count * TW.Count;
+        nint whole = columns / TW.Count * TW.Count, next = 4 * (nint)wStride * TE.Bytes;
         for (nint n = 0; n < whole; n += TW.Count)
         {
+            FetchFour(w0 + next + n * TE.Bytes, w1 + next + n * TE.Bytes, w2 + next + n * TE.Bytes, w3 + next + n * TE.Bytes);
             TV v0 = TE.Load<TW, TV>(w0, n), v1 = TE.Load<TW, TV>(w1, n), v2 = TE.Load<TW, TV>(w2, n), v3 = TE.Load<TW, TV>(w3, n);
             var sum = TW.MultiplyAdd(b01, v1, TW.MultiplyAdd(b00, v0, TW.Load(sums + n)));
             TW.Store(TW.MultiplyAdd(b03, v3, TW.MultiplyAdd(b02, v2, sum)), sums + n);

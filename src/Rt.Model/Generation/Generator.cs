@@ -189,14 +189,13 @@ public static class Generator
                 (Done, _finish) = (true, FinishReason.Eos);
             }
 
-            var known = _decoder is not null && _model.Tokenizer!.Contains(tokenId);
-            var text = known && !(Done && _finish == FinishReason.Eos) ? _decoder!.Append(tokenId) : _decoder is null ? null : "";
             // The last position may be predicted but not run: one more token than there is room to run.
             var full = _tokenIds.Count >= Math.Min(_options.MaxNewTokens, Room + 1);
-            if (!Done && full)
+            var text = _decoder is null ? null : !Done && _model.Tokenizer!.Contains(tokenId) ? _decoder.Append(tokenId) : "";
+            Done |= full;
+            if (Done && _decoder is not null)
             {
-                Done = true;
-                text += _decoder?.Flush();
+                text += _decoder.Flush();
             }
 
             onToken?.Invoke(Slot, tokenId, Show(text));

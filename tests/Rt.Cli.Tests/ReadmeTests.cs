@@ -1,0 +1,69 @@
+// The README cannot lie: its example is compiled and run here, its commands exist.
+using System.Text.RegularExpressions;
+using Rt.Cpu;
+using Rt.Model;
+using Rt.Tests;
+
+namespace Rt.Cli.Tests;
+
+public sealed partial class ReadmeTests : IDisposable
+{
+    private readonly string _folder = Path.Combine(Path.GetTempPath(), $"rt-readme-{Guid.NewGuid():n}");
+
+    [Fact]
+    public async Task ReadmeExample_OnTheDemoModel_RunsAndStandsInTheReadmeAsIs()
+    {
+        Assert.Equal(0, await Cli.RunAsync(["demo", _folder, "-q"], TextWriter.Null, TextWriter.Null));
+        var folder = _folder;
+        string[] fewShotPrompts = ["example:up->down\nexample:hot->cold\nexample:big->", "example:wet->dry\nexample:old->new\nexample:big->"];
+        var zeroShotPrompt = "example:left->";
+
+        // example
+        using var device = new CpuDevice();
+        using var model = LanguageModel.Load(folder, device);
+        var vector = TaskVector.Extract(model, [.. fewShotPrompts.Select(prompt => model.Encode(prompt))]);
+        using var patch = model.Patch(new ResidualPoint(2, Point.Post), vector[2]);
+        var answer = Generator.Generate(model, [model.Encode(zeroShotPrompt)], new GenerationOptions { MaxNewTokens = 4 })[0].Text;
+        // end
+
+        Assert.NotNull(answer);
+        Assert.Equal(4, model.Config.NumHiddenLayers);
+        var source = Block(await File.ReadAllTextAsync(SourcePath()), "        // example\n", "        // end").Replace("        ", "");
+        Assert.Equal(Block(Readme(), "<!-- example -->\n```csharp\n", "```"), source);
+    }
+
+    [Fact]
+    public async Task ReadmeTableOfCommands_NamesEveryCommand()
+    {
+        var help = new StringWriter();
+        await Cli.RunAsync(["--help"], help, TextWriter.Null);
+        var commands = Block(help.ToString() + "\n\n", "Commands:\n", "\n\n").Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => line.Trim().Split(' ')[0]).ToHashSet();
+        var named = TableRow().Matches(Readme()).Select(match => match.Groups[1].Value).ToHashSet();
+        Assert.Equal(commands.Order(), named.Order());
+    }
+
+    public void Dispose()
+    {
+        if (Directory.Exists(_folder))
+        {
+            Directory.Delete(_folder, recursive: true);
+        }
+    }
+
+    private static string Readme() => File.ReadAllText(Path.Combine(Fixtures.Root, "..", "..", "README.md"));
+
+    private static string SourcePath([System.Runtime.CompilerServices.CallerFilePath] string path = "") =>
+        File.Exists(path) ? path : Path.Combine(Fixtures.Root, "..", "Rt.Cli.Tests", "ReadmeTests.cs");
+
+    private static string Block(string text, string from, string to)
+    {
+        var start = text.IndexOf(from, StringComparison.Ordinal);
+        Assert.True(start >= 0, $"'{from}' is missing");
+        start += from.Length;
+        return text[start..text.IndexOf(to, start, StringComparison.Ordinal)];
+    }
+
+    [GeneratedRegex(@"^\| `rt (\w+)` \|", RegexOptions.Multiline)]
+    private static partial Regex TableRow();
+}
