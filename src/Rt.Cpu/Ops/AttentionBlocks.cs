@@ -156,7 +156,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                 continue;
             }
 
-            KeyDots(lanes.Padded + i * lanes.PaddedDim, key, stride, lanes.HeadDim, from, to, scores);
+            KeyDots(lanes.Padded + i * lanes.PaddedDim, key, stride, lanes.HeadDim, from, to, scores, value, to);
             AdjustScores(scores, from, to, first, softCap, alibi ? lanes.Slope[i] : 0f, lanes.Centre[i]);
             var seen = to - from;
             var maximum = Math.Max(lanes.Maximum[i], LargestOf(scores + from, seen));
@@ -171,16 +171,24 @@ internal sealed unsafe partial class CpuOps<TW, TV>
 
             lanes.Maximum[i] = maximum;
             lanes.Sum[i] = lanes.Sum[i] * factor + SumOfLanes(scores + from, seen);
-            AddWeighted(scores, value, stride, lanes.HeadDim, from, to, output);
+            var next = (int)lanes.High[i] + 1 - first - KeyBlock;
+            AddWeighted(scores, value, stride, lanes.HeadDim, from, to, output, key + KeyBlock * stride, next);
         }
     }
 
-    /// <summary>scores[k] = query . key k, for k from <paramref name="from"/> to <paramref name="to"/>.</summary>
-    private static void KeyDots(float* paddedQuery, float* key, nint stride, int headDim, int from, int to, float* scores)
+    /// <summary>scores[k] = query . key k, for k from <paramref name="from"/> to <paramref name="to"/>. Meanwhile asks for
+    /// <paramref name="nextCount"/> rows of what is read next: few lanes wait for memory, and a block is too short for the hardware to follow.</summary>
+    private static void KeyDots(
+        float* paddedQuery, float* key, nint stride, int headDim, int from, int to, float* scores, float* next = null, int nextCount = 0)
     {
         var k = from;
         for (; k + 4 <= to; k += 4)
         {
+            if (k < nextCount)
+            {
+                FetchRows(next + k * stride, stride, headDim);
+            }
+
             Dot1x4<WeightF32>(paddedQuery, 0, (byte*)(key + k * stride), stride, headDim, scores + k);
         }
 
@@ -240,18 +248,35 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         return sum;
     }
 
-    /// <summary>output += sum over k of weights[k] * value k.</summary>
-    private static void AddWeighted(float* weights, float* value, nint stride, int headDim, int from, int to, float* output)
+    /// <summary>output += sum over k of weights[k] * value k. Meanwhile asks for what is read next, as <see cref="KeyDots"/> does.</summary>
+    private static void AddWeighted(
+        float* weights, float* value, nint stride, int headDim, int from, int to, float* output, float* next = null, int nextCount = 0)
     {
         var k = from;
         for (; k + 4 <= to; k += 4)
         {
+            if (k < nextCount)
+            {
+                FetchRows(next + k * stride, stride, headDim);
+            }
+
             AddFour1<WeightF32>(weights + k, (byte*)(value + k * stride), stride, headDim, output);
         }
 
         for (; k < to; k++)
         {
             AddOne<WeightF32>(weights[k], (byte*)(value + k * stride), headDim, output);
+        }
+    }
+
+    /// <summary>Asks for four rows of keys or values.</summary>
+    private static void FetchRows(float* rows, nint stride, int headDim)
+    {
+        const int LineFloats = 16;
+        for (nint d = 0; d < headDim; d += LineFloats)
+        {
+            var first = (byte*)(rows + d);
+            FetchFour(first, first + stride * sizeof(float), first + 2 * stride * sizeof(float), first + 3 * stride * sizeof(float));
         }
     }
 }
