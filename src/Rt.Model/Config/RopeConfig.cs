@@ -73,6 +73,18 @@ public sealed record RopeConfig
     /// <summary>Whether frequencies depend on the length of the sequence.</summary>
     public bool DependsOnLength => Scaling is RopeScaling.Dynamic or RopeScaling.LongRope;
 
+    /// <summary>Elements of a head that rotate: the head dim times <c>partial_rotary_factor</c>, which newer configs keep in
+    /// <c>rope_parameters</c>.</summary>
+    /// <param name="config">The family's fields.</param>
+    /// <param name="headDim">Width of a head.</param>
+    /// <param name="fallback">The family's factor where the config names none.</param>
+    /// <param name="name">The family's name for the factor.</param>
+    public static int RotatingDim(ConfigReader config, int headDim, double fallback, string name = "partial_rotary_factor")
+    {
+        var factor = config.PositiveOr(fallback, name, "partial_rotary_factor");
+        return (int)(headDim * (config.Object("rope_parameters")?.PositiveOr(factor, "partial_rotary_factor") ?? factor));
+    }
+
     /// <summary>Reads rotary settings: <c>rope_theta</c> and <c>rope_scaling</c>, or <c>rope_parameters</c> (flat, or one object per layer type).</summary>
     /// <param name="config">The family's fields.</param>
     /// <param name="dim">Rotating elements of a head.</param>

@@ -12,9 +12,7 @@ internal sealed class GptNeoX : Family
         var heads = config.Size("num_attention_heads");
         var headDim = DividedHeadDim(config, hidden, heads);
         var positions = config.Size("max_position_embeddings");
-        var fraction = config.PositiveOr(0.25, "rotary_pct", "partial_rotary_factor");
-        fraction = config.Object("rope_parameters")?.PositiveOr(fraction, "partial_rotary_factor") ?? fraction;
-        var rope = RopeConfig.Read(config, (int)(headDim * fraction), positions);
+        var rope = RopeConfig.Read(config, RopeConfig.RotatingDim(config, headDim, 0.25, "rotary_pct"), positions);
         return new ModelConfig
         {
             ModelType = "gpt_neox",

@@ -72,8 +72,7 @@ internal class Llama : Family
         var heads = config.Size("num_attention_heads");
         var headDim = config.SizeOrNull("head_dim") ?? defaultHeadDim ?? DividedHeadDim(config, hidden, heads);
         var positions = config.Size("max_position_embeddings");
-        var fraction = partialRotary ? config.PositiveOr(1, "partial_rotary_factor") : 1;
-        var rope = RopeConfig.Read(config, (int)(headDim * fraction), positions);
+        var rope = RopeConfig.Read(config, partialRotary ? RopeConfig.RotatingDim(config, headDim, 1) : headDim, positions);
         return new ModelConfig
         {
             ModelType = modelType,

@@ -13,9 +13,7 @@ internal sealed class Phi : Family
         var heads = config.Size("num_attention_heads");
         var headDim = DividedHeadDim(config, hidden, heads);
         var positions = config.Size("max_position_embeddings");
-        var fraction = config.PositiveOr(0.5, "partial_rotary_factor");
-        fraction = config.Object("rope_parameters")?.PositiveOr(fraction, "partial_rotary_factor") ?? fraction;
-        var rope = RopeConfig.Read(config, (int)(headDim * fraction), positions);
+        var rope = RopeConfig.Read(config, RopeConfig.RotatingDim(config, headDim, 0.5), positions);
         return new ModelConfig
         {
             ModelType = "phi",
