@@ -9,7 +9,8 @@ namespace Rt.Model;
 /// <param name="Slot">Slot that receives their keys and values.</param>
 /// <param name="Start">Entries already in the slot.</param>
 /// <param name="Stage">What the last token is: the prompt's end, or generated as all others of the run then are.</param>
-internal readonly record struct PromptRun(int[] TokenIds, int Slot, int Start = 0, Stage Stage = Stage.PromptEnd);
+/// <param name="Kept">Prefix that the run sees, at positions before it; null for the one common to all runs.</param>
+internal readonly record struct PromptRun(int[] TokenIds, int Slot, int Start = 0, Stage Stage = Stage.PromptEnd, KeptKv? Kept = null);
 
 /// <summary>Packs prompts into forward passes.</summary>
 internal static class PromptRunner
@@ -21,7 +22,7 @@ internal static class PromptRunner
     /// <param name="model">The model.</param>
     /// <param name="runs">The prompts, in order.</param>
     /// <param name="cache">Receives keys and values.</param>
-    /// <param name="kept">Prefix that every prompt sees, at positions before it; null for none.</param>
+    /// <param name="kept">Prefix of every run that names none; null for none.</param>
     /// <param name="ended">Receives the ends.</param>
     /// <param name="cancellation">Noticed between passes.</param>
     /// <param name="last">What is wanted of the last block; <paramref name="ended"/> gets rows of what was computed.</param>
@@ -38,12 +39,13 @@ internal static class PromptRunner
     {
         var workspace = model.WorkspaceFor(rowBudget);
         var batch = model.RowsFor(rowBudget, cache);
-        var prefixLength = kept?.Length ?? 0;
         var prompts = new List<int>();
         var lastRows = new List<int>();
         for (var i = 0; i < runs.Count; i++)
         {
             var run = runs[i];
+            var prefix = run.Kept ?? kept;
+            var prefixLength = prefix?.Length ?? 0;
             model.Require(run.TokenIds, prefixLength + run.Start + run.TokenIds.Length);
             // A prompt that fits into a pass is not torn to fill the rest of one.
             if (batch.RowCount > 0 && batch.RowCount + run.TokenIds.Length > rowBudget)
@@ -57,7 +59,7 @@ internal static class PromptRunner
                 var ends = done + count == run.TokenIds.Length;
                 batch.Add(
                     run.TokenIds.AsSpan(done, count), run.Slot, run.Start + done, prefixLength,
-                    kept is null ? -1 : batch.AddPrefix(kept.Cache), prefixLength,
+                    prefix is null ? -1 : batch.AddPrefix(prefix.Cache), prefixLength,
                     ends || run.Stage == Stage.Generated ? run.Stage : Stage.Prompt);
                 if (ends)
                 {

@@ -44,6 +44,23 @@ public static class Generator
         GenerationOptions options,
         KeptKv? kept = null,
         OnToken? onToken = null,
+        CancellationToken cancellation = default) =>
+        Generate(model, prompts, options, [.. prompts.Select(_ => kept)], onToken, cancellation);
+
+    /// <summary>Generates for every prompt behind a prefix of its own.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="prompts">Token ids; at least one each. Lengths may differ.</param>
+    /// <param name="options">Length, sampling, stops.</param>
+    /// <param name="kept">Per prompt, the prefix that it sees; null for none. Prompts may share one: it is then read once for all of them.</param>
+    /// <param name="onToken">Told of every token.</param>
+    /// <param name="cancellation">Noticed between passes.</param>
+    /// <exception cref="UsageException">An empty prompt, unknown tokens, or more positions than the model has.</exception>
+    public static IReadOnlyList<Generation> Generate(
+        LanguageModel model,
+        IReadOnlyList<int[]> prompts,
+        GenerationOptions options,
+        IReadOnlyList<KeptKv?> kept,
+        OnToken? onToken = null,
         CancellationToken cancellation = default)
     {
         if (prompts.Any(prompt => prompt.Length == 0))
@@ -51,8 +68,7 @@ public static class Generator
             throw new UsageException("prompt: expected at least one token, found none");
         }
 
-        var prefix = kept?.Length ?? 0;
-        var streams = prompts.Select((prompt, slot) => new Stream(model, prompt, slot, prefix, options)).ToArray();
+        var streams = prompts.Select((prompt, slot) => new Stream(model, prompt, slot, kept[slot], options)).ToArray();
         if (streams.Length == 0 || options.MaxNewTokens <= 0)
         {
             return [.. streams.Select(stream => stream.Result())];
@@ -61,7 +77,7 @@ public static class Generator
         var capacity = streams.Max(stream => stream.Length + stream.Room);
         using var cache = model.NewCache(streams.Length, capacity);
         PromptRunner.Run(
-            model, [.. streams.Select(stream => new PromptRun(prompts[stream.Slot], stream.Slot))], cache, kept,
+            model, [.. streams.Select(stream => new PromptRun(prompts[stream.Slot], stream.Slot, Kept: stream.Kept))], cache, null,
             (ended, lastRows, residual) => Choose(model, streams, ended, lastRows, residual, options, onToken), cancellation);
 
         var active = new int[streams.Length];
@@ -72,12 +88,13 @@ public static class Generator
             cancellation.ThrowIfCancellationRequested();
             var count = 0;
             var rows = model.RowsFor(Math.Max(streams.Length, LanguageModel.DefaultRowBudget), cache);
-            var prefixIndex = kept is null ? -1 : rows.AddPrefix(kept.Cache);
             foreach (var stream in streams)
             {
                 if (!stream.Done)
                 {
                     next[0] = stream.LastToken;
+                    var prefix = stream.Kept?.Length ?? 0;
+                    var prefixIndex = stream.Kept is { } own ? rows.AddPrefix(own.Cache) : -1;
                     active[count] = stream.Slot;
                     lastRows[count++] = rows.Add(next, stream.Slot, stream.Length, prefix, prefixIndex, prefix, Stage.Generated);
                     stream.Length++;
@@ -146,12 +163,14 @@ public static class Generator
         private FinishReason _finish = FinishReason.Length;
         private int _shown;
 
-        public Stream(LanguageModel model, int[] prompt, int slot, int prefix, GenerationOptions options)
+        public Stream(LanguageModel model, int[] prompt, int slot, KeptKv? kept, GenerationOptions options)
         {
             _model = model;
             _options = options;
             _promptTokens = prompt.Length;
             Slot = slot;
+            Kept = kept;
+            var prefix = kept?.Length ?? 0;
             Length = prompt.Length;
             model.Require(prompt, prefix + prompt.Length);
             Room = Math.Min(options.MaxNewTokens, model.Config.PositionLimit - prefix - prompt.Length);
@@ -164,6 +183,9 @@ public static class Generator
         }
 
         public int Slot { get; }
+
+        /// <summary>The prefix that the prompt sees.</summary>
+        public KeptKv? Kept { get; }
 
         /// <summary>Entries in the slot.</summary>
         public int Length { get; set; }

@@ -30,7 +30,18 @@ public static class OptionScorer
     /// <returns>[queries][options].</returns>
     /// <exception cref="UsageException">An empty stem or option, or too many positions.</exception>
     public static OptionScore[][] Score(
-        LanguageModel model, IReadOnlyList<OptionQuery> queries, KeptKv? kept = null, CancellationToken cancellation = default)
+        LanguageModel model, IReadOnlyList<OptionQuery> queries, KeptKv? kept = null, CancellationToken cancellation = default) =>
+        Score(model, queries, [.. queries.Select(_ => kept)], cancellation);
+
+    /// <summary>Log-probabilities of every option of every query, each query behind a prefix of its own.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="queries">The queries.</param>
+    /// <param name="kept">Per query, the prefix that it sees; null for none. Queries may share one.</param>
+    /// <param name="cancellation">Noticed between passes.</param>
+    /// <returns>[queries][options].</returns>
+    /// <exception cref="UsageException">An empty stem or option, or too many positions.</exception>
+    public static OptionScore[][] Score(
+        LanguageModel model, IReadOnlyList<OptionQuery> queries, IReadOnlyList<KeptKv?> kept, CancellationToken cancellation = default)
     {
         var scores = new OptionScore[queries.Count][];
         for (var i = 0; i < queries.Count; i++)
@@ -72,7 +83,7 @@ public static class OptionScorer
         IReadOnlyList<OptionQuery> queries,
         int start,
         int count,
-        KeptKv? kept,
+        IReadOnlyList<KeptKv?> kept,
         OptionScore[][] scores,
         CancellationToken cancellation)
     {
@@ -83,8 +94,8 @@ public static class OptionScorer
         }
 
         using var stems = model.NewCache(count, longest);
-        var runs = Enumerable.Range(0, count).Select(i => new PromptRun(queries[start + i].StemIds, i)).ToArray();
-        PromptRunner.Run(model, runs, stems, kept, FirstTokens, cancellation);
+        var runs = Enumerable.Range(0, count).Select(i => new PromptRun(queries[start + i].StemIds, i, Kept: kept[start + i])).ToArray();
+        PromptRunner.Run(model, runs, stems, null, FirstTokens, cancellation);
 
         var continuations = new List<(int Query, int Option)>();
         for (var i = 0; i < count; i++)
@@ -133,7 +144,7 @@ public static class OptionScorer
         LanguageModel model,
         IReadOnlyList<OptionQuery> queries,
         int start,
-        KeptKv? kept,
+        IReadOnlyList<KeptKv?> kept,
         KvCache stems,
         (int Query, int Option)[] continuations,
         OptionScore[][] scores,
@@ -152,12 +163,12 @@ public static class OptionScorer
                 model.Device.Copy(stems.Value(layer, query - start, length), cache.Value(layer, slot, length));
             }
 
-            runs[slot] = new PromptRun(queries[query].OptionIds[option][..^1], slot, length, Stage.Generated);
+            runs[slot] = new PromptRun(queries[query].OptionIds[option][..^1], slot, length, Stage.Generated, kept[query]);
         }
 
         // An option's rows stay in one pass: their logits are read together.
         var rowBudget = Math.Max(LanguageModel.DefaultRowBudget, runs.Max(run => run.TokenIds.Length));
-        PromptRunner.Run(model, runs, cache, kept, Tokens, cancellation, LastBlock.AllRows, rowBudget);
+        PromptRunner.Run(model, runs, cache, null, Tokens, cancellation, LastBlock.AllRows, rowBudget);
 
         void Tokens(ReadOnlySpan<int> prompts, ReadOnlySpan<int> lastRows, Tensor residual)
         {
