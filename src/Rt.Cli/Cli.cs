@@ -65,9 +65,13 @@ public static class Cli
     {
         var root = new RootCommand("A transformer runtime with Deep-Thinking and task vectors as ordinary operations.");
         var shared = new SharedOptions();
+        var eval = new EvalCommand(shared);
+        var merge = new EvalMergeCommand(shared);
+        merge.Attach(streams);
+        eval.Subcommands.Add(merge);
         CliCommand[] commands =
         [
-            new DemoCommand(shared), new ThinkCommand(shared), new InferCommand(shared), new ExtractCommand(shared),
+            new DemoCommand(shared), new ThinkCommand(shared), new InferCommand(shared), new ExtractCommand(shared), eval,
             new VerifyCommand(shared), new DualCommand(shared), new ConvertCommand(shared), new InspectCommand(shared), new DoctorCommand(shared),
             new BenchCommand(shared),
         ];
@@ -104,7 +108,8 @@ public static class Cli
     };
 
     private static string CommandPath(ParseResult parse) =>
-        parse.CommandResult.Command is RootCommand ? "rt" : $"rt {parse.CommandResult.Command.Name}";
+        string.Join(' ', parse.CommandResult.Command.Parents.Reverse().Append(parse.CommandResult.Command)
+            .Select(command => command is RootCommand ? "rt" : command.Name));
 
     private static string OneLine(string message) => message.ReplaceLineEndings(" ");
 

@@ -86,10 +86,13 @@ internal sealed class CommandContext(ParseResult parse, SharedOptions shared, St
     }
 
     /// <summary>Opens the device, then loads the model argument on it; its warnings go to the user.</summary>
-    public async Task<LanguageModel> LoadModelAsync()
+    public Task<LanguageModel> LoadModelAsync() => LoadModelAsync(Get(shared.Model)!);
+
+    /// <summary>Opens the device, then loads a model by folder or name on it; its warnings go to the user.</summary>
+    public async Task<LanguageModel> LoadModelAsync(string name)
     {
         var device = OpenDevice();
-        var folder = await ModelFolderAsync(Get(shared.Model)!);
+        var folder = await ModelFolderAsync(name);
         var model = Own(LanguageModel.Load(folder, device));
         foreach (var warning in model.Warnings)
         {

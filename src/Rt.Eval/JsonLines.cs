@@ -35,6 +35,11 @@ internal readonly struct JsonRecord(string path, string place, JsonElement eleme
             : throw new BadFileException(file, $"{at}: field '{name}': expected strings, found {item.ValueKind}"))];
     }
 
+    /// <summary>An object.</summary>
+    public JsonRecord Record(string name) => Find(name) is { ValueKind: JsonValueKind.Object } value
+        ? new JsonRecord(path, $"{place}, field '{name}'", value)
+        : throw Wrong(name, "an object");
+
     /// <summary>A list of token ids, at least one.</summary>
     public int[] Ids(string name) => Ids(name, List(name));
 

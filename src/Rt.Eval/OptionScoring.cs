@@ -38,17 +38,32 @@ public sealed class OptionScoring
     /// <summary>Number of queries.</summary>
     public int Count => _queries.Length;
 
+    /// <summary>For every prompt that is run, in order, the query it belongs to: a query whose options split its tokens differently has several.</summary>
+    internal IReadOnlyList<int> PromptOwners => [.. _parts.Select(part => part.Query)];
+
+    /// <summary>For every prompt that is run, its tokens and those of its options.</summary>
+    internal IReadOnlyList<OptionQuery> Prompts => [.. _parts.Select(part => part.Tokens)];
+
     /// <summary>Scores all queries.</summary>
     /// <param name="kept">Prefix that every query sees; null for none.</param>
     /// <param name="batch">Queries scored together.</param>
     /// <param name="done">Told how many queries are scored.</param>
     /// <param name="cancellation">Noticed between passes.</param>
-    public IReadOnlyList<ScoredQuery> Score(KeptKv? kept, int batch, Action<int>? done = null, CancellationToken cancellation = default)
+    public IReadOnlyList<ScoredQuery> Score(KeptKv? kept, int batch, Action<int>? done = null, CancellationToken cancellation = default) =>
+        Score([.. _queries.Select(_ => kept)], batch, done, cancellation);
+
+    /// <summary>Scores all queries, each behind a prefix of its own.</summary>
+    /// <param name="kept">Per query, the prefix it sees; null for none.</param>
+    /// <param name="batch">Queries scored together.</param>
+    /// <param name="done">Told how many queries are scored.</param>
+    /// <param name="cancellation">Noticed between passes.</param>
+    public IReadOnlyList<ScoredQuery> Score(
+        IReadOnlyList<KeptKv?> kept, int batch, Action<int>? done = null, CancellationToken cancellation = default)
     {
         var scores = _queries.Select(query => new OptionScore[query.OptionCount]).ToArray();
         foreach (var chunk in _parts.Chunk(batch))
         {
-            var found = OptionScorer.Score(_model, [.. chunk.Select(part => part.Tokens)], kept, cancellation);
+            var found = OptionScorer.Score(_model, [.. chunk.Select(part => part.Tokens)], [.. chunk.Select(part => kept[part.Query])], cancellation);
             for (var i = 0; i < chunk.Length; i++)
             {
                 for (var option = 0; option < chunk[i].Options.Length; option++)
