@@ -34,7 +34,7 @@ internal static class TaskFile
     {
         using var json = JsonFile.Read(path);
         var record = new JsonRecord(path, "the description", json.RootElement);
-        if (record.Properties().FirstOrDefault(property => !Known.Contains(property.Name)) is { Name: { } unknown })
+        if (record.Properties().Select(property => property.Name).FirstOrDefault(name => !Known.Contains(name)) is { } unknown)
         {
             throw record.Wrong($"field '{unknown}': unknown; expected {string.Join(", ", Known)}");
         }
