@@ -50,20 +50,20 @@ public sealed class OptionScoring
     /// <param name="done">Told how many queries are scored.</param>
     /// <param name="cancellation">Noticed between passes.</param>
     public IReadOnlyList<ScoredQuery> Score(KeptKv? kept, int batch, Action<int>? done = null, CancellationToken cancellation = default) =>
-        Score([.. _queries.Select(_ => kept)], batch, done, cancellation);
+        ScoreBehind([.. _queries.Select(_ => kept)], batch, done, cancellation);
 
     /// <summary>Scores all queries, each behind a prefix of its own.</summary>
     /// <param name="kept">Per query, the prefix it sees; null for none.</param>
     /// <param name="batch">Queries scored together.</param>
     /// <param name="done">Told how many queries are scored.</param>
     /// <param name="cancellation">Noticed between passes.</param>
-    public IReadOnlyList<ScoredQuery> Score(
+    public IReadOnlyList<ScoredQuery> ScoreBehind(
         IReadOnlyList<KeptKv?> kept, int batch, Action<int>? done = null, CancellationToken cancellation = default)
     {
         var scores = _queries.Select(query => new OptionScore[query.OptionCount]).ToArray();
         foreach (var chunk in _parts.Chunk(batch))
         {
-            var found = OptionScorer.Score(_model, [.. chunk.Select(part => part.Tokens)], [.. chunk.Select(part => kept[part.Query])], cancellation);
+            var found = OptionScorer.ScoreBehind(_model, [.. chunk.Select(part => part.Tokens)], [.. chunk.Select(part => kept[part.Query])], cancellation);
             for (var i = 0; i < chunk.Length; i++)
             {
                 for (var option = 0; option < chunk[i].Options.Length; option++)

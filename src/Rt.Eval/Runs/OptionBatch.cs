@@ -34,7 +34,7 @@ internal sealed class OptionBatch : QueryBatch
     public override IReadOnlyList<int> TokenCounts { get; }
 
     public override Outcome[] Answer(IReadOnlyList<KeptKv?> kept, CancellationToken cancellation) =>
-        [.. _scoring.Score(kept, ChunkSize, null, cancellation).Select(Judge)];
+        [.. _scoring.ScoreBehind(kept, ChunkSize, null, cancellation).Select(Judge)];
 
     public override Outcome[][] Sweep(IReadOnlyList<TaskVector> vectors, int layers, CancellationToken cancellation)
     {

@@ -78,7 +78,7 @@ internal sealed class TextBatch : QueryBatch
         var outcomes = new List<Outcome>();
         foreach (var chunk in Enumerable.Range(0, _prompts.Length).Chunk(ChunkSize))
         {
-            var generations = Generator.Generate(
+            var generations = Generator.GenerateBehind(
                 _model, [.. chunk.Select(i => _prompts[i])], _options, [.. chunk.Select(i => kept[i])], cancellation: cancellation);
             outcomes.AddRange(chunk.Select((query, i) => Judge(query, generations[i].TokenIds, generations[i].Text!)));
         }

@@ -45,7 +45,7 @@ public static class Generator
         KeptKv? kept = null,
         OnToken? onToken = null,
         CancellationToken cancellation = default) =>
-        Generate(model, prompts, options, [.. prompts.Select(_ => kept)], onToken, cancellation);
+        GenerateBehind(model, prompts, options, [.. prompts.Select(_ => kept)], onToken, cancellation);
 
     /// <summary>Generates for every prompt behind a prefix of its own.</summary>
     /// <param name="model">The model.</param>
@@ -55,7 +55,7 @@ public static class Generator
     /// <param name="onToken">Told of every token.</param>
     /// <param name="cancellation">Noticed between passes.</param>
     /// <exception cref="UsageException">An empty prompt, unknown tokens, or more positions than the model has.</exception>
-    public static IReadOnlyList<Generation> Generate(
+    public static IReadOnlyList<Generation> GenerateBehind(
         LanguageModel model,
         IReadOnlyList<int[]> prompts,
         GenerationOptions options,

@@ -31,7 +31,7 @@ public static class OptionScorer
     /// <exception cref="UsageException">An empty stem or option, or too many positions.</exception>
     public static OptionScore[][] Score(
         LanguageModel model, IReadOnlyList<OptionQuery> queries, KeptKv? kept = null, CancellationToken cancellation = default) =>
-        Score(model, queries, [.. queries.Select(_ => kept)], cancellation);
+        ScoreBehind(model, queries, [.. queries.Select(_ => kept)], cancellation);
 
     /// <summary>Log-probabilities of every option of every query, each query behind a prefix of its own.</summary>
     /// <param name="model">The model.</param>
@@ -40,7 +40,7 @@ public static class OptionScorer
     /// <param name="cancellation">Noticed between passes.</param>
     /// <returns>[queries][options].</returns>
     /// <exception cref="UsageException">An empty stem or option, or too many positions.</exception>
-    public static OptionScore[][] Score(
+    public static OptionScore[][] ScoreBehind(
         LanguageModel model, IReadOnlyList<OptionQuery> queries, IReadOnlyList<KeptKv?> kept, CancellationToken cancellation = default)
     {
         var scores = new OptionScore[queries.Count][];

@@ -157,7 +157,7 @@
         label, stroke, at,
         accuracy: at.map((_, i) => mean(own.map(curve => curve.accuracy[i]))),
         stderr: at.map((_, i) => Math.sqrt(own.reduce((sum, curve) => sum + (curve.stderr[i] ?? 0) ** 2, 0)) / own.length),
-        dev: own.every(curve => curve.dev_accuracy.length) ? at.map((_, i) => mean(own.map(curve => curve.dev_accuracy[i]))) : null,
+        dev: !control && own.every(curve => curve.dev_accuracy.length) ? at.map((_, i) => mean(own.map(curve => curve.dev_accuracy[i]))) : null,
       }];
     });
   }
