@@ -220,7 +220,9 @@ public static class Generator
                 text += _decoder.Flush();
             }
 
-            onToken?.Invoke(Slot, tokenId, Show(text));
+            // Showing text also finds stop texts: it happens whether anybody listens or not.
+            var shown = Show(text);
+            onToken?.Invoke(Slot, tokenId, shown);
         }
 
         public Generation Result() => new(_promptTokens, _tokenIds, _decoder is null ? null : _text.ToString(), _finish);
