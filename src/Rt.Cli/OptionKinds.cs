@@ -37,6 +37,15 @@ internal static class OptionKinds
         return option;
     }
 
+    /// <summary>An option that may be given several times, and holds lists.</summary>
+    public static Option<string[]> List(string name, string description, string defaultValue) => new(name)
+    {
+        Description = description,
+        HelpName = "LIST",
+        AllowMultipleArgumentsPerToken = false,
+        DefaultValueFactory = _ => [defaultValue],
+    };
+
     /// <summary>An option that may be given several times.</summary>
     public static Option<string[]> Several(string name, string description, string helpName) => new(name)
     {

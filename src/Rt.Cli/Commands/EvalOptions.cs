@@ -12,11 +12,11 @@ internal sealed class EvalOptions
 {
     private const int MostSeeds = 1000;
 
-    private readonly Option<string> _tasks = Text("--task", "Tasks, separated by commas: names, groups, all, datasets (with --data), or files", "all", "LIST");
+    private readonly Option<string[]> _tasks = OptionKinds.List("--task", "Tasks, separated by commas: names, groups, all, datasets (with --data), or files", "all");
     private readonly Option<string?> _data = new("--data") { Description = "Folder of the datasets: NAME/train.jsonl and NAME/validation.jsonl", HelpName = "DIR" };
-    private readonly Option<string> _methods = Text("--method", "Methods and controls, separated by commas", string.Join(',', Methods.Default), "LIST");
+    private readonly Option<string[]> _methods = OptionKinds.List("--method", "Methods and controls, separated by commas", string.Join(',', Methods.Default));
     private readonly Option<string?> _pairs = new("--conflict") { Description = "Pairs SHOWN:WRITTEN of conflicting tasks; the published five by default", HelpName = "LIST" };
-    private readonly Option<string> _seeds = Text("--seeds", "Seeds of the draws, such as 0-4 or 0,7", "0,1", "LIST");
+    private readonly Option<string> _seeds = Text("--seeds", "Seeds of the draws, such as 0-4 or 0,7", "0,1");
     private readonly Option<int> _shots = OptionKinds.Whole("--shots", "Demonstrations per prompt", 5);
     private readonly Option<int> _sets = OptionKinds.Whole("--sets", "Demonstration sets per task and seed; as many as queries gives every query its own", 5, min: 1);
     private readonly Option<int> _queries = OptionKinds.Whole("--queries", "Test queries per task and seed; 0 for all of a test split", 30);
@@ -31,9 +31,9 @@ internal sealed class EvalOptions
     private readonly Option<double> _momentum = OptionKinds.Number("--momentum", "Momentum of the update", 0.9);
     private readonly Option<string> _positions = Choice("--positions", "Passes after the first sit at L..2L-1 (paper) or 0..L-1 (aligned)", "paper", "aligned");
     private readonly Option<string> _precision = Choice("--precision", "Update in f32, or rounded to the model's dtype as published", "f32", "model");
-    private readonly Option<string> _repeats = Text("--repeats", "How often the repeated control shows the demonstrations", "2", "LIST");
+    private readonly Option<string> _repeats = Text("--repeats", "How often the repeated control shows the demonstrations", "2");
     private readonly Option<string> _answer = Choice("--answer", "Judge free answers as text to the end of the line, or by their first token as published", "text", "first-token");
-    private readonly Option<string> _choose = Text("--choose", "Rows for steps and layers: fixed, dev, oracle", "fixed,dev", "LIST");
+    private readonly Option<string> _choose = Text("--choose", "Rows for steps and layers: fixed, dev, oracle", "fixed,dev");
     private readonly Option<int> _fixedStep = OptionKinds.Whole("--fixed-step", "The fixed step", 5, min: 1);
     private readonly Option<int?> _fixedLayer = new("--fixed-layer") { Description = "The fixed layer of task vectors; none by default", HelpName = "L" };
     private readonly Option<int> _resamples = OptionKinds.Whole("--resamples", "Resamples of the bootstrap", 10_000, min: 100);
@@ -55,7 +55,7 @@ internal sealed class EvalOptions
     /// <summary>The tasks asked for.</summary>
     public IReadOnlyList<EvalTask> Tasks(CommandContext context)
     {
-        var tasks = TaskCatalog.Resolve(List(context.Get(_tasks)!), context.Get(_data));
+        var tasks = TaskCatalog.Resolve(context.Get(_tasks)!.SelectMany(List), context.Get(_data));
         if (!context.IsGiven(_template.Template) && !context.IsGiven(_template.Separator))
         {
             return tasks;
@@ -87,7 +87,7 @@ internal sealed class EvalOptions
     /// <summary>What is measured.</summary>
     public EvalSettings Settings(CommandContext context) => new()
     {
-        Methods = List(context.Get(_methods)!),
+        Methods = [.. context.Get(_methods)!.SelectMany(List).Distinct()],
         Draw = new DrawSettings(
             context.Get(_shots), context.Get(_sets), context.Get(_queries), context.Get(_dev), context.Get(_dummies),
             Enum.Parse<DrawKind>(context.Get(_draw)!, ignoreCase: true)),
@@ -159,8 +159,8 @@ internal sealed class EvalOptions
         return numbers;
     }
 
-    private static Option<string> Text(string name, string description, string value, string helpName) =>
-        new(name) { Description = description, DefaultValueFactory = _ => value, HelpName = helpName };
+    private static Option<string> Text(string name, string description, string value) =>
+        new(name) { Description = description, DefaultValueFactory = _ => value, HelpName = "LIST" };
 
     private static Option<string> Choice(string name, string description, params string[] values)
     {
