@@ -86,6 +86,41 @@ public class ForwardPropertyTests
         Assert.Equal(apart.Select(g => g.TokenIds), together.Select(g => g.TokenIds));
     }
 
+    [Theory]
+    [InlineData("llama-gqa")]
+    [InlineData("gpt2")]
+    [InlineData("bloom")]
+    public void GenerateBehind_PrefixesOfDifferentLengths_SameTokensAsOneByOne(string name)
+    {
+        using var loaded = new Loaded(name, Loaded.NewDevice("reference"));
+        using var a = DeepThinking.Begin(loaded.Model, Loaded.Ids(1, 5), new ThinkOptions());
+        using var b = DeepThinking.Begin(loaded.Model, Loaded.Ids(2, 9), new ThinkOptions());
+        KeptKv?[] kept = [a, b, null, a];
+        int[][] prompts = [Loaded.Ids(5, 3), Loaded.Ids(6, 7), Loaded.Ids(7, 1), Loaded.Ids(8, 4)];
+        var options = new GenerationOptions { MaxNewTokens = 6, IgnoreEos = true };
+        var together = Generator.GenerateBehind(loaded.Model, prompts, options, kept);
+        var apart = prompts.Zip(kept, (prompt, own) => Generator.Generate(loaded.Model, [prompt], options, own)[0]);
+        Assert.Equal(apart.Select(g => g.TokenIds), together.Select(g => g.TokenIds));
+        // A prompt continues differently without its prefix, else nothing was tested.
+        Assert.NotEqual(Generator.Generate(loaded.Model, prompts, options).Select(g => g.TokenIds), together.Select(g => g.TokenIds));
+    }
+
+    [Fact]
+    public void ScoreBehind_PrefixesOfDifferentLengths_SameScoresAsOneByOne()
+    {
+        using var loaded = new Loaded("mistral", Loaded.NewDevice("reference"));
+        using var a = DeepThinking.Begin(loaded.Model, Loaded.Ids(1, 5), new ThinkOptions());
+        using var b = DeepThinking.Begin(loaded.Model, Loaded.Ids(2, 9), new ThinkOptions());
+        KeptKv?[] kept = [a, null, b, a];
+        OptionQuery[] queries = [.. Enumerable.Range(0, 4).Select(i => new OptionQuery(Loaded.Ids(20 + i, 3 + i), [[5], [6, 7], [8, 9, 10]]))];
+        var together = OptionScorer.ScoreBehind(loaded.Model, queries, kept);
+        for (var i = 0; i < queries.Length; i++)
+        {
+            var alone = OptionScorer.Score(loaded.Model, [queries[i]], kept[i])[0];
+            Assert.All(alone.Zip(together[i]), pair => Assert.Equal(pair.First.LogProbability, pair.Second.LogProbability, 1e-10));
+        }
+    }
+
     [Fact]
     public void Generate_TopKOne_EqualsGreedy()
     {
