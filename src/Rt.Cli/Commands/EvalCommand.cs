@@ -45,7 +45,7 @@ internal sealed class EvalCommand : CliCommand
     [
         "rt eval",
         "rt eval ./model --task algorithmic,country_capital --choose fixed,dev,oracle -o results",
-        "rt eval EleutherAI/pythia-2.8b --method zero-shot,icl,task-vector,conflicting --sets 50 --queries 50 --dev 50 --answer first-token -o pythia",
+        "rt eval EleutherAI/pythia-2.8b --method zero-shot,icl,task-vector,conflicting --sets 50 --queries 50 --dev 50 --answer first-token --single-token -o pythia",
         "rt eval gpt2-large --task sst2,trec --data datasets --sets 1 --queries 0 --dev 200 --seeds 0-9 --method icl,deep-thinking,repeated,selection-only,shuffled-labels -o dt",
         "rt eval ./model --shard $SLURM_ARRAY_TASK_ID/16 -o results    # then: rt eval merge results",
     ];
@@ -68,7 +68,8 @@ internal sealed class EvalCommand : CliCommand
         var draws = _options.Draws(context);
         var model = await LoadAsync(context);
         var reading = _options.Reading(context, model.Config.NumHiddenLayers);
-        var plan = EvalPlan.Make(model, tasks, pairs, settings, draws);
+        pairs = [.. pairs.Select(pair => (_options.Fit(context, [pair.Shown], model)[0], _options.Fit(context, [pair.Written], model)[0]))];
+        var plan = EvalPlan.Make(model, _options.Fit(context, tasks, model), pairs, settings, draws);
         var manifest = RunManifest.Of(plan, Describe(context, model), settings, reading, Versions.Text);
         var folder = output is null ? null : RunFolder.Create(output, manifest);
         var shuffled = settings.Has(Methods.RandomWeights) ? Shuffled(context, model) : null;

@@ -33,6 +33,7 @@ internal sealed class EvalOptions
     private readonly Option<string> _precision = Choice("--precision", "Update in f32, or rounded to the model's dtype as published", "f32", "model");
     private readonly Option<string> _repeats = Text("--repeats", "How often the repeated control shows the demonstrations", "2");
     private readonly Option<string> _answer = Choice("--answer", "Judge free answers as text to the end of the line, or by their first token as published", "text", "first-token");
+    private readonly Option<bool> _singleToken = new("--single-token") { Description = "Keep word pairs whose output is one token, spaced as fits the tokenizer, as published" };
     private readonly Option<string> _choose = Text("--choose", "Rows for steps and layers: fixed, dev, oracle", "fixed,dev");
     private readonly Option<int> _fixedStep = OptionKinds.Whole("--fixed-step", "The fixed step", 5, min: 1);
     private readonly Option<int?> _fixedLayer = new("--fixed-layer") { Description = "The fixed layer of task vectors; none by default", HelpName = "L" };
@@ -43,7 +44,7 @@ internal sealed class EvalOptions
     public IReadOnlyList<Option> All =>
     [
         _tasks, _data, _methods, _pairs, _seeds, _shots, _sets, _queries, _dev, _dummies, _draw, _draws, _saveDraws, _template.Template,
-        _template.Separator, _steps, _stepSize, _momentum, _positions, _precision, _repeats, _answer, _choose, _fixedStep, _fixedLayer, _resamples, _noTiming,
+        _template.Separator, _steps, _stepSize, _momentum, _positions, _precision, _repeats, _answer, _singleToken, _choose, _fixedStep, _fixedLayer, _resamples, _noTiming,
     ];
 
     /// <summary>File to write the draws to; null for none.</summary>
@@ -67,6 +68,31 @@ internal sealed class EvalOptions
                 context.Get(_template.Template) is { } pattern ? PromptTemplate.Unescape(pattern) : task.Template.Pattern,
                 context.Get(_template.Separator) is { } separator ? PromptTemplate.Unescape(separator) : task.Template.Separator),
         })];
+    }
+
+    /// <summary>The tasks as the model's tokenizer allows, where that is asked for.</summary>
+    public IReadOnlyList<EvalTask> Fit(CommandContext context, IReadOnlyList<EvalTask> tasks, LanguageModel model)
+    {
+        if (!context.Get(_singleToken))
+        {
+            return tasks;
+        }
+
+        var filtered = tasks.Select(task => SingleTokenOutputs.Filter(task, model)).ToArray();
+        foreach (var (task, fitted) in tasks.Zip(filtered))
+        {
+            if (fitted.Train.Count == 0)
+            {
+                throw new UsageException($"--single-token: no output of task '{task.Name}' is one token of this model");
+            }
+
+            if (fitted.Train.Count < Math.Min(task.Train.Count, SingleTokenOutputs.FewestExamples))
+            {
+                context.Warn($"task '{task.Name}': {fitted.Train.Count} of {task.Train.Count} outputs are one token, fewer than the {SingleTokenOutputs.FewestExamples} of the published code");
+            }
+        }
+
+        return filtered;
     }
 
     /// <summary>The conflicting pairs asked for.</summary>

@@ -194,6 +194,26 @@ public sealed class EvalRunTests(AttentiveModel demo) : IClassFixture<AttentiveM
     }
 
     [Fact]
+    public async Task Eval_SingleToken_KeepsOutputsOfOneTokenAndWarnsOfFew()
+    {
+        var pairs = Enumerable.Range(0, 24).Select(i => $"\"in{i}\":\"{(i % 3 == 0 ? "incomprehensible" : $"{(char)('a' + i)}")}\"");
+        var file = _folder.Write("letters.json", $"{{{string.Join(',', pairs)}}}");
+        var run = await Ok(Small("--task", $"{file},to_upper", "--single-token", "--shots", "2", "--queries", "2", "--sets", "1", "--dev", "0", "--method", "icl", "-o", _folder["run"]));
+        using var device = new CpuDevice(new CpuOptions(Threads: 1));
+        using var model = LanguageModel.Load(demo.Model, device);
+        bool OneToken(string text) => model.Encode("!" + text, addSpecialTokens: false).Length == 2;
+        var letters = Enumerable.Range(0, 24).Where(i => i % 3 != 0).Select(i => $"{(char)('a' + i)}").ToArray();
+        var (bare, spaced) = (letters.Count(OneToken), letters.Count(letter => OneToken(" " + letter)));
+        var kept = spaced >= 0.7 * bare ? spaced : bare;
+        Assert.InRange(kept, 8, 16);
+        Assert.Contains($"warning: task 'letters': {kept} of 24", run.Error);
+        Assert.DoesNotContain("to_upper'", run.Error);
+        var sets = JsonNode.Parse(File.ReadAllText(Path.Combine(_folder["run"], "draws.json")))!["tasks"]!["letters"]!.AsArray();
+        var outputs = sets.SelectMany(set => set!["demonstrations"]!.AsArray().Concat(set["queries"]!.AsArray())).Select(example => (string)example!["output"]!);
+        Assert.All(outputs, output => Assert.True(OneToken(output) && output.StartsWith(' ') == (spaced >= 0.7 * bare), output));
+    }
+
+    [Fact]
     public async Task Eval_Timing_IsRecordedUnlessLeftOut()
     {
         var timed = await CliRun.JsonAsync([.. Small("--method", "icl", "--seeds", "0").Where(argument => argument != "--no-timing")]);

@@ -1,5 +1,5 @@
 // Packed answers and layer sweeps equal plain generation and scoring, one prompt at a time.
-using Rt.Cpu.Reference;
+using Rt.Cpu;
 using Rt.Eval;
 using Rt.Model;
 
@@ -10,7 +10,7 @@ public sealed class QueryBatchTests : IClassFixture<AttentiveModel>, IDisposable
     private const int Layers = 4;
     private static readonly string[] Inputs = ["hot", "a long road", "b", "Paris", "x,y,z"];
 
-    private readonly ReferenceDevice _device = new();
+    private readonly CpuDevice _device = new(new CpuOptions(Threads: 2, BatchInvariant: true));
     private readonly LanguageModel _model;
     private readonly TaskVector[] _vectors;
 
