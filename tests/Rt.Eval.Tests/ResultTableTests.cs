@@ -156,6 +156,8 @@ public sealed class ResultTableTests
         Assert.Equal(half / 2, similarity.Matrix[0][1], 1e-6);
         Assert.Equal((half + 1) / 2, similarity.Within[0], 1e-6);
         Assert.Equal(half / 2, similarity.Between[0], 1e-6);
+        // Cosines of 0 lie in the first bin, of 1 in the last, of 0.7071 in the 29th of 40.
+        Assert.Equal((0, 2, 2, 1), (similarity.Lowest, similarity.BetweenCosines[0], similarity.BetweenCosines[28], similarity.WithinCosines[^1]));
         Assert.Equal((2, 4), (similarity.WithinCosines.Sum(), similarity.BetweenCosines.Sum()));
     }
 

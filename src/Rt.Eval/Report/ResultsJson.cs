@@ -151,6 +151,7 @@ public static class ResultsJson
                 ["matrix"] = List(similarity.Matrix.Select(Numbers)),
                 ["within"] = Numbers(similarity.Within),
                 ["between"] = Numbers(similarity.Between),
+                ["histogram_from"] = Number(similarity.Lowest),
                 ["within_histogram"] = List(similarity.WithinCosines.Select(count => (JsonNode)JsonValue.Create(count))),
                 ["between_histogram"] = List(similarity.BetweenCosines.Select(count => (JsonNode)JsonValue.Create(count))),
             }

@@ -26,10 +26,11 @@ public sealed record GradientNorms(string Task, IReadOnlyList<double[]> Key, IRe
 /// <param name="Matrix">[tasks][tasks] mean cosine; on the diagonal, of different sets of one task.</param>
 /// <param name="Within">[layers] mean cosine of different sets of one task.</param>
 /// <param name="Between">[layers] mean cosine of sets of different tasks.</param>
-/// <param name="WithinCosines">Histogram counts at <paramref name="Layer"/>, bins of equal width from -1 to 1.</param>
+/// <param name="Lowest">Lowest cosine at <paramref name="Layer"/>: where the histograms begin; they end at 1.</param>
+/// <param name="WithinCosines">Histogram counts at <paramref name="Layer"/>, bins of equal width.</param>
 /// <param name="BetweenCosines">As before, of different tasks.</param>
 public sealed record VectorSimilarity(
-    IReadOnlyList<string> Tasks, int Layer, double[][] Matrix, double[] Within, double[] Between, int[] WithinCosines, int[] BetweenCosines);
+    IReadOnlyList<string> Tasks, int Layer, double[][] Matrix, double[] Within, double[] Between, double Lowest, int[] WithinCosines, int[] BetweenCosines);
 
 /// <summary>What a task's vectors read out to, layer by layer (first unit of the task).</summary>
 /// <param name="Task">The task.</param>
@@ -41,7 +42,7 @@ public sealed record VectorTokens(string Task, int Layer, IReadOnlyList<TopToken
 public static class Curves
 {
     /// <summary>Bins of the histograms of cosines.</summary>
-    public const int Bins = 80;
+    public const int Bins = 40;
 
     /// <summary>Accuracy along every axis.</summary>
     public static IReadOnlyList<Curve> Accuracies(IReadOnlyList<UnitRecord> records)
@@ -84,7 +85,7 @@ public static class Curves
         var layers = tasks[0].Sets[0].Length;
         var best = BestLayer([.. Accuracies(records).Where(curve => curve is { Method: Methods.TaskVector, Control: null })]);
         var (within, between) = (new double[layers], new double[layers]);
-        var (withinBins, betweenBins) = (new int[Bins], new int[Bins]);
+        var (atBestWithin, atBestBetween) = (new List<double>(), new List<double>());
         var matrix = tasks.Select(_ => new double[tasks.Length]).ToArray();
         for (var layer = 0; layer < layers; layer++)
         {
@@ -107,7 +108,7 @@ public static class Curves
                     if (layer == best)
                     {
                         matrix[a][b] = matrix[b][a] = cosines.Count > 0 ? cosines.Average() : double.NaN;
-                        cosines.ForEach(cosine => (a == b ? withinBins : betweenBins)[Math.Clamp((int)((cosine + 1) / 2 * Bins), 0, Bins - 1)]++);
+                        (a == b ? atBestWithin : atBestBetween).AddRange(cosines);
                     }
                 }
             }
@@ -116,7 +117,9 @@ public static class Curves
             between[layer] = otherCount > 0 ? otherSum / otherCount : double.NaN;
         }
 
-        return new VectorSimilarity([.. tasks.Select(task => task.Name)], best, matrix, within, between, withinBins, betweenBins);
+        var lowest = atBestWithin.Concat(atBestBetween).Min();
+        return new VectorSimilarity(
+            [.. tasks.Select(task => task.Name)], best, matrix, within, between, lowest, Histogram(atBestWithin, lowest), Histogram(atBestBetween, lowest));
     }
 
     /// <summary>Top tokens of every task.</summary>
@@ -143,6 +146,17 @@ public static class Curves
         var dev = curves.All(curve => curve.Dev.Count > 0);
         var means = curves[0].At.Select((_, i) => curves.Average(curve => (dev ? curve.Dev : curve.Accuracies)[i].Value)).ToArray();
         return curves[0].At[Array.IndexOf(means, means.Max())];
+    }
+
+    private static int[] Histogram(List<double> cosines, double lowest)
+    {
+        var counts = new int[Bins];
+        foreach (var cosine in cosines)
+        {
+            counts[Math.Clamp((int)((cosine - lowest) / Math.Max(1 - lowest, double.Epsilon) * Bins), 0, Bins - 1)]++;
+        }
+
+        return counts;
     }
 
     private static List<double> Cosines(double[][] a, double[][] b, bool same)

@@ -282,11 +282,9 @@
         series: [{ label: "within tasks", stroke: colour("--vector"), width: 2.5, value: show }, { label: "between tasks", stroke: colour("--zero"), width: 2.5, value: show }],
       }, [similarity.within.map((_, layer) => layer), similarity.within, similarity.between]);
       const bins = similarity.within_histogram.length;
-      const used = similarity.within_histogram.map((count, i) => count + similarity.between_histogram[i] > 0);
-      const [first, last] = [Math.max(0, used.indexOf(true) - 1), Math.min(bins - 1, used.lastIndexOf(true) + 1)];
       const share = counts => {
         const total = counts.reduce((sum, count) => sum + count, 0);
-        return counts.slice(first, last + 1).map(count => total ? count / total : null);
+        return counts.map(count => total ? count / total : null);
       };
       const paths = uPlot.paths.bars({ size: [0.95, 100] });
       draw("histogram-plot", {
@@ -295,7 +293,7 @@
           { label: "within tasks", stroke: colour("--vector"), fill: colour("--vector") + "66", paths, points: { show: false }, value: show },
           { label: "between tasks", stroke: colour("--zero"), fill: colour("--zero") + "66", paths, points: { show: false }, value: show },
         ],
-      }, [Array.from({ length: last - first + 1 }, (_, i) => -1 + 2 * (first + i + 0.5) / bins), share(similarity.within_histogram), share(similarity.between_histogram)]);
+      }, [Array.from({ length: bins }, (_, i) => similarity.histogram_from + (1 - similarity.histogram_from) * (i + 0.5) / bins), share(similarity.within_histogram), share(similarity.between_histogram)]);
     });
   } else hide("similarity");
 
