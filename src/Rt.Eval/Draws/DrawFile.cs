@@ -53,6 +53,20 @@ public sealed record DrawFile
             }
         }
 
+        foreach (var (task, sets) in file.Tasks)
+        {
+            var asked = sets.SelectMany(set => set.Queries.Concat(set.Dev)).ToArray();
+            if (asked.FirstOrDefault(query => query.Options is not null && !query.Options.Contains(query.Output)) is { } odd)
+            {
+                throw new BadFileException(path, $"task '{task}', query '{odd.Input}': expected an output that is one of its options");
+            }
+
+            if (asked.Any(query => query.Options is null != asked[0].Options is null))
+            {
+                throw new BadFileException(path, $"task '{task}': expected options in every query or in none");
+            }
+        }
+
         return file;
     }
 

@@ -83,6 +83,11 @@ public sealed record EvalPlan(IReadOnlyList<EvalUnit> Units, string Fingerprint)
             }
         }
 
+        if (units.GroupBy(unit => unit.Id, StringComparer.OrdinalIgnoreCase).FirstOrDefault(same => same.Count() > 1) is { } twice)
+        {
+            throw new UsageException($"two units are named {twice.Key}: give one of their tasks another name in a .task.json file");
+        }
+
         return units.Count > 0
             ? new EvalPlan(units, FingerprintOf(model, units, settings))
             : throw new UsageException("nothing to measure: no tasks, or no pairs of conflicting tasks");

@@ -64,8 +64,25 @@ public static class EvalRun
         }
 
         var missing = manifest.Units.Where(unit => !folders.Any(folder => folder.Has(unit))).ToArray();
-        return missing.Length == 0
-            ? [.. manifest.Units.Select(unit => folders.First(folder => folder.Has(unit)).Read(unit))]
-            : throw new UsageException($"{missing.Length} of {manifest.Units.Count} units are missing, the first is {missing[0]}: run their shards first");
+        if (missing.Length > 0)
+        {
+            throw new UsageException($"{missing.Length} of {manifest.Units.Count} units are missing, the first is {missing[0]}: run their shards first");
+        }
+
+        var records = manifest.Units.Select(unit => folders.First(folder => folder.Has(unit)).Read(unit)).ToArray();
+        foreach (var task in records.GroupBy(record => (record.Task, record.Written)))
+        {
+            var expected = Points(task.First());
+            if (task.FirstOrDefault(record => !Points(record).SequenceEqual(expected)) is { } odd)
+            {
+                throw new UsageException($"unit {odd.Id} measured other things than {task.First().Id}: the folder is not of one run");
+            }
+        }
+
+        return records;
     }
+
+    private static IEnumerable<string> Points(UnitRecord record) => record.Measurements
+        .Select(measurement => $"{measurement.Method} {measurement.Control} {string.Join(',', measurement.At)} {measurement.CorrectOther.Count}")
+        .Append($"{record.KeyGradientNorms.Count} {record.TopTokens.Count}");
 }

@@ -89,6 +89,7 @@ public sealed class RunFolder
         }
 
         CheckShape(record);
+        CheckLayers(record);
         return record.TopTokens.Count == 0 ? record : record with { Vectors = ReadVectors(record) };
     }
 
@@ -132,6 +133,19 @@ public sealed class RunFolder
             {
                 throw new BadFileException(UnitFile(record.Id), $"measurement '{measurement.Method}': expected {record.TestCount} answers at each of its points, found others");
             }
+        }
+    }
+
+    /// <summary>Norms and top tokens of every layer, where there are any.</summary>
+    private void CheckLayers(UnitRecord record)
+    {
+        var layers = Manifest.Model.Layers;
+        var sound = record.Sets.Count > 0 && record.KeyGradientNorms.Count == record.ValueGradientNorms.Count
+            && record.KeyGradientNorms.Concat(record.ValueGradientNorms).All(step => step.Length == layers)
+            && (record.TopTokens.Count == 0 || record.TopTokens.Count == layers);
+        if (!sound)
+        {
+            throw new BadFileException(UnitFile(record.Id), $"expected sets, and norms and tokens of {layers} layers, found others");
         }
     }
 

@@ -154,7 +154,7 @@ public sealed class EvalRunTests(AttentiveModel demo) : IClassFixture<AttentiveM
     [Fact]
     public async Task Eval_ShuffledLabels_ChangesWhatTheModelAnswersButNotTheQueries()
     {
-        var arguments = Small("-o", _folder["run"], "--method", "icl,deep-thinking,task-vector,shuffled-labels", "--queries", "30", "--sets", "6");
+        var arguments = Small("-o", _folder["run"], "--method", "icl,shuffled-labels", "--queries", "30", "--sets", "6");
         await Ok(arguments);
         var samples = File.ReadLines(Path.Combine(_folder["run"], "samples_choices.jsonl")).Select(line => JsonNode.Parse(line)!).ToArray();
         var plain = samples.Where(sample => (string?)sample["method"] == "icl").ToArray();

@@ -37,6 +37,9 @@ public sealed class EvalUsageTests(DemoFolder demo) : IClassFixture<DemoFolder>,
     [InlineData("{\"format\":\"other\",\"tasks\":{}}", "other")]
     [InlineData("{\"format\":\"rt-eval-draws-1\",\"tasks\":{\"to_upper\":[{\"seed\":0,\"index\":0,\"demonstrations\":[],\"dummies\":[],\"queries\":[],\"dev\":[]}]}}", "queries")]
     [InlineData("{\"format\":\"rt-eval-draws-1\",\"tasks\":{\"to_upper\":[{\"seed\":0,\"index\":0}]}}", "not what is expected")]
+    [InlineData(
+        "{\"format\":\"rt-eval-draws-1\",\"tasks\":{\"to_upper\":[{\"seed\":0,\"index\":0,\"demonstrations\":[],\"dummies\":[{\"input\":\"a\",\"output\":\"b\"}],"
+        + "\"queries\":[{\"input\":\"a\",\"output\":\"b\",\"options\":[\"c\"]}],\"dev\":[]}]}}", "one of its options")]
     public async Task Eval_MalformedDraws_IsBadFile(string text, string part)
     {
         var path = _folder.Write("draws.json", text);
@@ -48,7 +51,7 @@ public sealed class EvalUsageTests(DemoFolder demo) : IClassFixture<DemoFolder>,
     {
         var word = string.Concat(Enumerable.Repeat("word ", 400));
         var path = _folder.Write("long.json", $"{{{string.Join(',', Enumerable.Range(0, 30).Select(i => $"\"{word}{i}\":\"x\""))}}}");
-        (await CliRun.Async("eval", demo.Model, "--task", path)).AssertFails(2, "task 'long'", "max_position_embeddings");
+        (await CliRun.Async("eval", demo.Model, "--task", path, "-q")).AssertFails(2, "task 'long'", "max_position_embeddings");
     }
 
     [Fact]
