@@ -1,0 +1,129 @@
+// The second stage of products whose inner axis was split: partial sums added in the order of the splits.
+// Source: none needed.
+using Rt.Gpu;
+
+namespace Rt.Kernels;
+
+/// <summary>destination = the sum of partial products, with bias, activation or gate, and residual.</summary>
+public static class SumPartials
+{
+    /// <summary>Threads per group.</summary>
+    public const int GroupSize = 128;
+
+    /// <summary>Four columns of one row per thread; other parameters as in <see cref="MatMulFma.MatMulFmaLargeKernel"/>.</summary>
+    /// <param name="partials">[splits, rows, out0 + out1 + out2].</param>
+    /// <param name="splits">Splits.</param>
+    /// <param name="out0">Columns of the first part.</param>
+    /// <param name="out1">Columns of the second part.</param>
+    /// <param name="out2">Columns of the third part.</param>
+    /// <param name="bias0">[out0] of the type that <paramref name="biasTypes"/> says; empty for none.</param>
+    /// <param name="bias1">[out1].</param>
+    /// <param name="bias2">[out2].</param>
+    /// <param name="biasTypes">Two bits per part: 0 F32, 1 BF16, 2 F16.</param>
+    /// <param name="rows">Rows.</param>
+    /// <param name="destination">[rows, columns]; [rows, out0] where gated.</param>
+    /// <param name="stride">Elements from one row of the destination to the next.</param>
+    /// <param name="accumulate">The sums join what the destination holds.</param>
+    /// <param name="activation">0 none, else 1 + the value of Rt.Core.Activation.</param>
+    /// <param name="gated">The result is activation(first part) * second part.</param>
+    /// <param name="aligned">Whether four results may be moved at once.</param>
+    /// <param name="partialsAligned">Whether four partial sums may be.</param>
+    /// <remarks>Grid: x = columns / 512, y = rows (with a stride). Group 128. No shared memory. Reads splits partial sums of 4 bytes per column, writes a
+    /// result; a FLOP per partial sum.</remarks>
+    [Kernel(GroupSize)]
+    [Instance(typeof(float))]
+    [Instance(typeof(BFloat16))]
+    [Instance(typeof(Half))]
+    internal static void SumPartialsKernel<TD>(
+        [ReadOnlyView] ArrayView<float> partials, int splits, int out0, int out1, int out2,
+        [ReadOnlyView] ArrayView<byte> bias0, [ReadOnlyView] ArrayView<byte> bias1, [ReadOnlyView] ArrayView<byte> bias2, int biasTypes,
+        int rows, ArrayView<TD> destination, long stride, bool accumulate, int activation, bool gated, bool aligned, bool partialsAligned)
+        where TD : unmanaged
+    {
+        var total = out0 + out1 + out2;
+        var columns = gated ? out0 : total;
+        var column = (Grid.IdxX * GroupSize + Group.IdxX) * 4;
+        if (column < columns)
+        {
+            var result = default(MatMulResult<TD>);
+            result.Destination = destination;
+            result.Stride = stride;
+            result.Accumulate = accumulate;
+            result.Activation = activation;
+            result.Rows = rows;
+            result.Columns = columns;
+            result.Aligned = aligned;
+            var bias = LocalMemory.Allocate<float>(4);
+            var upBias = LocalMemory.Allocate<float>(4);
+            for (var i = 0; i < 4; i++)
+            {
+                bias[i] = BiasOf(column + i, out0, out1, out2, bias0, bias1, bias2, biasTypes);
+                upBias[i] = MatMulResults.Bias(bias1, (biasTypes >> 2) & 3, column + i, out1);
+            }
+
+            for (var row = Grid.IdxY; row < rows; row += Grid.DimY)
+            {
+                var sums = LocalMemory.Allocate<float>(4);
+                Sum(partials, (long)row * total, (long)rows * total, splits, column, total, partialsAligned, sums);
+                if (gated)
+                {
+                    var up = LocalMemory.Allocate<float>(4);
+                    Sum(partials, (long)row * total + out0, (long)rows * total, splits, column, out1, partialsAligned, up);
+                    MatMulResults.WriteGated<TD, TD>(result, row, column, sums, up, bias, upBias);
+                }
+                else
+                {
+                    MatMulResults.Write<TD, TD>(result, row, column, sums, bias);
+                }
+            }
+        }
+    }
+
+    /// <summary>Work of one launch.</summary>
+    /// <param name="splits">Splits.</param>
+    /// <param name="rows">Rows.</param>
+    /// <param name="columns">Columns of the partial sums.</param>
+    /// <param name="resultColumns">Columns of the result.</param>
+    /// <param name="resultBytes">Bytes of a result element.</param>
+    public static KernelCost Cost(int splits, int rows, int columns, int resultColumns, int resultBytes) =>
+        new(4L * splits * rows * columns, (long)rows * resultColumns * resultBytes, (long)splits * rows * columns);
+
+    private static void Sum(
+        ArrayView<float> partials, long first, long split, int splits, int column, int end, bool aligned, ArrayView<float> sums)
+    {
+        for (var i = 0; i < 4; i++)
+        {
+            sums[i] = 0f;
+        }
+
+        for (var s = 0; s < splits; s++)
+        {
+            var values = LocalMemory.Allocate<float>(4);
+            Vectors.Load(partials.SubView(first + s * split), column, end, aligned, values, 0, 4);
+            for (var i = 0; i < 4; i++)
+            {
+                sums[i] += values[i];
+            }
+        }
+    }
+
+    private static float BiasOf(
+        int column, int out0, int out1, int out2, ArrayView<byte> bias0, ArrayView<byte> bias1, ArrayView<byte> bias2, int biasTypes)
+    {
+        var value = 0f;
+        if (column < out0)
+        {
+            value = MatMulResults.Bias(bias0, biasTypes & 3, column, out0);
+        }
+        else if (column < out0 + out1)
+        {
+            value = MatMulResults.Bias(bias1, (biasTypes >> 2) & 3, column - out0, out1);
+        }
+        else
+        {
+            value = MatMulResults.Bias(bias2, (biasTypes >> 4) & 3, column - out0 - out1, out2);
+        }
+
+        return value;
+    }
+}
