@@ -64,6 +64,9 @@ public interface ILauncher : IDisposable
 
     /// <summary>Records launches, copies and clears without doing them. Nothing else may be asked for meanwhile.</summary>
     ILaunchGraph Capture(Action launches);
+
+    /// <summary>Milliseconds that work takes: by the device's clock on cuda, by the host's on the simulator.</summary>
+    double Measure(Action launches);
 }
 
 /// <summary>Recorded launches that start together, with the arguments they were recorded with.</summary>
