@@ -65,6 +65,12 @@ internal static class Vectors
         }
     }
 
+    /// <summary>Reads 4 or 8 adjacent elements into the first registers.</summary>
+    public static void Load<T>(ArrayView<T> view, ArrayView<float> values, int count) where T : unmanaged => Load(view, values, 0, count);
+
+    /// <summary>Writes 4 or 8 adjacent elements from the first registers.</summary>
+    public static void Store<T>(ArrayView<T> view, ArrayView<float> values, int count) where T : unmanaged => Store(view, values, 0, count);
+
     /// <summary>Reads the elements of a chunk that lie below <paramref name="end"/>, the others as zeros.</summary>
     /// <param name="view">The row.</param>
     /// <param name="first">Index of the chunk's first element.</param>
