@@ -152,12 +152,16 @@ public sealed unsafe partial class GpuDevice
     {
         if (_indexStorages.Count == 0 || _indicesUsed + indices.Length > _indices.Length)
         {
-            _recorder.Flush();
             if (_indexStorages.Count == 0 || SmallestShare * indices.Length > _indices.Length)
             {
+                // The old place stays as it is: deferred launches may read it.
                 _indices = new int[Math.Max(1 << 14, 2 * SmallestShare * indices.Length)];
                 _indexStorages.Add(NewStorage(4L * _indices.Length));
                 _launcher.Clear(_indexStorages[^1].Address, 4L * _indices.Length);
+            }
+            else
+            {
+                _recorder.Flush();
             }
 
             _indicesUsed = 0;
