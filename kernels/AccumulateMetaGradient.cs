@@ -91,17 +91,21 @@ public static class AccumulateMetaGradient
     }
 
     /// <summary>squaredNorms[side] = the sum of that side's partials, in a fixed order.</summary>
-    /// <param name="partials">[2, count].</param>
-    /// <param name="count">Partials of one side.</param>
+    /// <param name="partials">[launches, 2, count].</param>
+    /// <param name="launches">Launches of the update.</param>
+    /// <param name="count">Partials of one side of one launch.</param>
     /// <param name="squaredNorms">[2].</param>
     /// <remarks>Grid: 2. Group 256. Shared 256 bytes. Reads 16 bytes per partial, writes 16 bytes; one FLOP per partial.</remarks>
     [Kernel(GroupSize)]
-    internal static void SquaredNormKernel([ReadOnlyView] ArrayView<double> partials, int count, ArrayView<double> squaredNorms)
+    internal static void SquaredNormKernel([ReadOnlyView] ArrayView<double> partials, int launches, int count, ArrayView<double> squaredNorms)
     {
         var sum = 0.0;
-        for (var i = Group.IdxX; i < count; i += GroupSize)
+        for (var launch = 0; launch < launches; launch++)
         {
-            sum += partials[Grid.IdxX * count + i];
+            for (var i = Group.IdxX; i < count; i += GroupSize)
+            {
+                sum += partials[(launch * 2 + Grid.IdxX) * count + i];
+            }
         }
 
         sum = GroupReduce.Sum(sum, SharedMemory.Allocate<double>(32));
