@@ -6,7 +6,7 @@ namespace Rt.Gpu.Simulator.Tests;
 /// <summary>ptxas, from RT_PTXAS or PATH.</summary>
 internal static class Assembler
 {
-    private static readonly string? _path = Find();
+    private static readonly string? Ptxas = Find();
 
     private static string? Find()
     {
@@ -22,7 +22,7 @@ internal static class Assembler
     /// <summary>Assembles the text where the assembler is at hand, and does nothing where it is not.</summary>
     public static void Check(string text)
     {
-        if (_path is null)
+        if (Ptxas is null)
         {
             return;
         }
@@ -31,7 +31,7 @@ internal static class Assembler
         {
             File.WriteAllText(file, text);
             string target = text.Contains("sm_90", StringComparison.Ordinal) ? "sm_90" : "sm_80";
-            using var process = Process.Start(new ProcessStartInfo(_path, ["-arch", target, "-o", "/dev/null", file]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+            using var process = Process.Start(new ProcessStartInfo(Ptxas, ["-arch", target, "-o", "/dev/null", file]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
             string errors = process.StandardError.ReadToEnd() + process.StandardOutput.ReadToEnd();
             process.WaitForExit();
             Assert.True(process.ExitCode == 0, errors + text);

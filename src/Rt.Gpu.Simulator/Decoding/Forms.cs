@@ -24,9 +24,9 @@ internal sealed unsafe class Form(Handler handler, int result, int[] operands, I
 /// <summary>All opcodes with fixed operands, by their full name.</summary>
 internal static unsafe class Forms
 {
-    private static readonly Dictionary<string, Form> _forms = Build();
+    private static readonly Dictionary<string, Form> All = Build();
 
-    public static Form? Find(string opcode) => _forms.GetValueOrDefault(opcode);
+    public static Form? Find(string opcode) => All.GetValueOrDefault(opcode);
 
     private static Dictionary<string, Form> Build()
     {

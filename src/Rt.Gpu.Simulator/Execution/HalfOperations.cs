@@ -4,8 +4,8 @@ namespace Rt.Gpu.Simulator.Execution;
 
 internal static class PairArithmetic
 {
-    private static readonly Conversion _toHalf = new(NumberKind.Float, 16, NumberKind.Float, 64, Rounding.Nearest, false, false, false);
-    private static readonly Conversion _toBrain = new(NumberKind.Brain, 16, NumberKind.Float, 64, Rounding.Nearest, false, false, false);
+    private static readonly Conversion ToHalf = new(NumberKind.Float, 16, NumberKind.Float, 64, Rounding.Nearest, false, false, false);
+    private static readonly Conversion ToBrain = new(NumberKind.Brain, 16, NumberKind.Float, 64, Rounding.Nearest, false, false, false);
 
     /// <summary>a b + c to odd in double: a later rounding to fewer bits then is that of the exact sum.</summary>
     private static ulong Fused(double a, double b, double c)
@@ -30,9 +30,9 @@ internal static class PairArithmetic
 
     private static double Brain(uint bits) => BitConverter.UInt32BitsToSingle(bits << 16);
 
-    public static uint FusedHalf(uint a, uint b, uint c) => (uint)_toHalf.Of(Fused(Half(a), Half(b), Half(c)));
+    public static uint FusedHalf(uint a, uint b, uint c) => (uint)ToHalf.Of(Fused(Half(a), Half(b), Half(c)));
 
-    public static uint FusedBrain(uint a, uint b, uint c) => (uint)_toBrain.Of(Fused(Brain(a), Brain(b), Brain(c)));
+    public static uint FusedBrain(uint a, uint b, uint c) => (uint)ToBrain.Of(Fused(Brain(a), Brain(b), Brain(c)));
 }
 
 internal readonly struct FusedHalves : ILane<uint, uint, uint, uint>

@@ -6,7 +6,7 @@ namespace Rt.Gpu.Simulator.Text;
 
 internal sealed class PtxParser
 {
-    private static readonly string[] _specialPrefixes = ["%tid", "%ntid", "%ctaid", "%nctaid", "%laneid", "%warpid"];
+    private static readonly string[] SpecialPrefixes = ["%tid", "%ntid", "%ctaid", "%nctaid", "%laneid", "%warpid"];
 
     private readonly List<Token> _tokens;
     private readonly Dictionary<int, string> _files = [];
@@ -450,7 +450,7 @@ internal sealed class PtxParser
         }
         if (token.Text.StartsWith('%'))
         {
-            return Array.Exists(_specialPrefixes, prefix => token.Text == prefix || token.Text.StartsWith(prefix + ".", StringComparison.Ordinal))
+            return Array.Exists(SpecialPrefixes, prefix => token.Text == prefix || token.Text.StartsWith(prefix + ".", StringComparison.Ordinal))
                 ? new Operand { Kind = OperandKind.Special, Name = token.Text }
                 : throw new SimulatorException($"register {token.Text} is not declared", token.Line);
         }
