@@ -70,7 +70,7 @@ public static class ColumnTiles
         var column = inBand / bandRows;
         var row = band * RowTilesPerBand + inBand - column * bandRows;
 
-        var tile = default(ProductTile<TWeight>);
+        ProductTile<TWeight> tile;
         tile.FirstRow = row * tileRows;
         tile.Weight = weight0;
         tile.Stride = weightStride0;

@@ -55,7 +55,7 @@ internal static class MatMulResults
         where TWeight : unmanaged
         where TD : unmanaged
     {
-        var result = default(MatMulResult<TD>);
+        MatMulResult<TD> result;
         result.Destination = destination.SubView(tile.FirstOfPart);
         result.Stride = stride;
         result.PartialsStride = out0 + out1 + out2;

@@ -14,7 +14,7 @@ internal interface IRowScope
     static abstract int Index { get; }
 
     /// <summary>The sum over them.</summary>
-    static abstract float Sum(float value, ArrayView<float> partials);
+    static abstract float Sum(float value);
 }
 
 internal readonly struct WarpScope : IRowScope
@@ -23,7 +23,7 @@ internal readonly struct WarpScope : IRowScope
 
     public static int Index => Warp.LaneIdx;
 
-    public static float Sum(float value, ArrayView<float> partials) => WarpReduce.Sum(value);
+    public static float Sum(float value) => WarpReduce.Sum(value);
 }
 
 internal readonly struct GroupScope : IRowScope
@@ -32,7 +32,7 @@ internal readonly struct GroupScope : IRowScope
 
     public static int Index => Group.IdxX;
 
-    public static float Sum(float value, ArrayView<float> partials) => GroupReduce.Sum(value, partials);
+    public static float Sum(float value) => GroupReduce.Sum(value, SharedMemory.Allocate<float>(Warp.WarpSize));
 }
 
 /// <summary>y = (x - mean) / sqrt(variance + eps) * weight + bias, or y = x / sqrt(mean(x²) + eps) * weight.</summary>
@@ -78,12 +78,12 @@ public static class Normalize
                 x.SubView(Vectors.RowStart(row, inner, xStride0, xStride1)),
                 y.SubView(Vectors.RowStart(row, inner, yStride0, yStride1)),
                 weight, bias, weightOffset, epsilon, centred,
-                destination.SubView(Vectors.RowStart(row, inner, stride0, stride1)), width, aligned, default);
+                destination.SubView(Vectors.RowStart(row, inner, stride0, stride1)), width, aligned);
         }
     }
 
     /// <summary>One row per group, of any width: up to 1024 chunks of 16 bytes stay in registers, the rest is read again.</summary>
-    /// <remarks>Grid: rows. Group 256. Shared 128 bytes. Reads x (and y) once, writes the result (and x); weights come from the caches.
+    /// <remarks>Grid: rows. Group 256. Shared 256 bytes. Reads x (and y) once, writes the result (and x); weights come from the caches.
     /// About 6 FLOPs per element.</remarks>
     [Kernel(GroupSize)]
     [Instance(typeof(float), typeof(float))]
@@ -107,7 +107,7 @@ public static class Normalize
             x.SubView(Vectors.RowStart(row, inner, xStride0, xStride1)),
             y.SubView(Vectors.RowStart(row, inner, yStride0, yStride1)),
             weight, bias, weightOffset, epsilon, centred,
-            destination.SubView(Vectors.RowStart(row, inner, stride0, stride1)), width, aligned, SharedMemory.Allocate<float>(32));
+            destination.SubView(Vectors.RowStart(row, inner, stride0, stride1)), width, aligned);
     }
 
     /// <summary>Work of one launch.</summary>
@@ -124,7 +124,7 @@ public static class Normalize
     /// <summary>One row: y, where there is one, is added to x first, and the sum is what is normalised.</summary>
     private static void Row<TA, TWeight, TScope>(
         ArrayView<TA> x, ArrayView<TA> y, ArrayView<TWeight> weight, ArrayView<TWeight> bias, float weightOffset, float epsilon,
-        bool centred, ArrayView<TA> destination, int width, bool aligned, ArrayView<float> partials)
+        bool centred, ArrayView<TA> destination, int width, bool aligned)
         where TA : unmanaged
         where TWeight : unmanaged
         where TScope : struct, IRowScope
@@ -154,7 +154,7 @@ public static class Normalize
         var mean = 0f;
         if (centred)
         {
-            mean = TScope.Sum(sum, partials) / width;
+            mean = TScope.Sum(sum) / width;
         }
 
         var square = 0f;
@@ -179,7 +179,7 @@ public static class Normalize
             }
         }
 
-        var scale = XMath.Rsqrt(TScope.Sum(square, partials) / width + epsilon);
+        var scale = XMath.Rsqrt(TScope.Sum(square) / width + epsilon);
         for (var k = 0; k < Kept; k++)
         {
             Write<TA, TWeight>(

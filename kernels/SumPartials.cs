@@ -45,9 +45,14 @@ public static class SumPartials
         var column = (Grid.IdxX * GroupSize + Group.IdxX) * 4;
         if (column < columns)
         {
-            var result = default(MatMulResult<TD>);
+            MatMulResult<TD> result;
             result.Destination = destination;
             result.Stride = stride;
+            result.Partials = partials.SubView(0, 0);
+            result.PartialsStride = 0;
+            result.Bias = bias0;
+            result.UpBias = bias1;
+            result.BiasType = biasTypes;
             result.Accumulate = accumulate;
             result.Activation = activation;
             result.Rows = rows;

@@ -43,4 +43,25 @@ public sealed partial class GpuDevice
             .AddRows(x).Add(x.Dim1).Add(values).Add(partIndices).Add(parts).Add(indices)
             .Run(x.Rows);
     }
+
+    /// <inheritdoc/>
+    public void TopK(Tensor x, int count, Span<float> values, Span<int> indices)
+    {
+        Guard.Activations(nameof(TopK), this, x);
+        LargestElements.Check(x, count, values, indices);
+        if (count > Kernels.TopK.Largest || x.Dim0 != 1)
+        {
+            LargestElements.TopK(this, x, count, values, indices);
+            return;
+        }
+
+        using var scratch = Scratch();
+        var foundValues = scratch.Take(DType.F32, values.Length);
+        var foundIndices = scratch.Take(DType.I32, indices.Length);
+        Start(Kernel(nameof(Kernels.TopK.TopKKernel), ActivationElement))
+            .Add(x).Add(x.Stride1).Add(x.Columns).Add(count).Add(foundValues).Add(foundIndices)
+            .Run(x.Rows);
+        DownloadRaw(foundValues, values);
+        DownloadRaw(foundIndices, indices);
+    }
 }

@@ -19,6 +19,15 @@ public sealed partial class GpuDevice
         Normalize(nameof(Normalize), x, null, norm, destination);
     }
 
+    /// <inheritdoc/>
+    public void AddNormalize(Tensor x, Tensor y, Norm norm, Tensor destination)
+    {
+        Guard.Activations(nameof(AddNormalize), this, x);
+        Guard.Activations(nameof(AddNormalize), this, y);
+        Guard.SameShape(nameof(AddNormalize), x, y);
+        Normalize(nameof(AddNormalize), x, y, norm, destination);
+    }
+
     private void Normalize(string op, Tensor x, Tensor? added, Norm norm, Tensor destination)
     {
         Guard.Activations(op, this, destination);
