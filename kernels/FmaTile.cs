@@ -37,11 +37,12 @@ internal static class FmaTile
             sums[i] = 0f;
         }
 
+        var shared = SharedMemory.Allocate<float>(2 * Depth * (TShape.Rows + TShape.Columns));
         Accumulate<TA, TWeight, TShape>(
             x, xStride, rows, tile.FirstRow, tile.Weight, tile.Stride, tile.FirstColumn, tile.Up, tile.UpStride, tile.UpFirst, tile.Columns,
-            inputMajor, sourceAligned, firstDepth, endDepth, sums);
+            inputMajor, sourceAligned, firstDepth, endDepth, shared, sums);
         var result = MatMulResults.Of(tile, out0, out1, out2, rows, partials, destination, stride, accumulate, activation, aligned);
-        Write<TA, TD, TShape>(result, sums, tile.FirstRow, tile.FirstColumn, tile.UpFirst, gated);
+        Write<TA, TD, TShape>(result, shared, sums, tile.FirstRow, tile.FirstColumn, tile.UpFirst, gated);
     }
 
     /// <summary>Quad of rows of this thread within half a tile (or the whole, where it has one quad).</summary>
@@ -57,35 +58,34 @@ internal static class FmaTile
     private static void Accumulate<TA, TWeight, TShape>(
         ArrayView<TA> x, long xStride, int rows, int firstRow, ArrayView<TWeight> weight, long weightStride, int firstColumn,
         ArrayView<TWeight> up, long upStride, int upFirst, int columns, bool inputMajor, bool aligned, int firstDepth, int endDepth,
-        ArrayView<float> sums)
+        ArrayView<float> shared, ArrayView<float> sums)
         where TA : unmanaged
         where TWeight : unmanaged
         where TShape : struct, IFmaShape
     {
         var stageElements = Depth * (TShape.Rows + TShape.Columns);
-        var shared = SharedMemory.Allocate<float>(2 * Depth * (TShape.Rows + TShape.Columns));
         var left = LocalMemory.Allocate<float>(TShape.Rows * Depth / Group.DimX);
         var right = LocalMemory.Allocate<float>(TShape.Columns * Depth / Group.DimX);
         var steps = (endDepth - firstDepth + Depth - 1) / Depth;
-        LoadRows<TA>(x, xStride, x, xStride, rows, firstRow, firstRow + TShape.Rows / 2, TShape.Rows, firstDepth, endDepth, aligned, left);
-        LoadWeight<TWeight, TShape>(
-            weight, weightStride, up, upStride, columns, firstColumn, upFirst, firstDepth, endDepth, inputMajor, aligned, right);
-        Stage<TShape>(shared, left, right, inputMajor);
-        Group.Barrier();
-        for (var step = 0; step < steps; step++)
+        // Loads run one step ahead of the products; the first turn only loads.
+        for (var next = 0; next <= steps; next++)
         {
-            var k = firstDepth + (step + 1) * Depth;
-            if (step + 1 < steps)
+            var k = firstDepth + next * Depth;
+            if (next < steps)
             {
                 LoadRows<TA>(x, xStride, x, xStride, rows, firstRow, firstRow + TShape.Rows / 2, TShape.Rows, k, endDepth, aligned, left);
                 LoadWeight<TWeight, TShape>(
                     weight, weightStride, up, upStride, columns, firstColumn, upFirst, k, endDepth, inputMajor, aligned, right);
             }
 
-            Multiply<TShape>(shared.SubView((step & 1) * stageElements), sums);
-            if (step + 1 < steps)
+            if (next > 0)
             {
-                Stage<TShape>(shared.SubView((~step & 1) * stageElements), left, right, inputMajor);
+                Multiply<TShape>(shared.SubView((~next & 1) * stageElements), sums);
+            }
+
+            if (next < steps)
+            {
+                Stage<TShape>(shared.SubView((next & 1) * stageElements), left, right, inputMajor);
             }
 
             Group.Barrier();
@@ -227,40 +227,45 @@ internal static class FmaTile
     }
 
     private static void Write<TA, TD, TShape>(
-        in MatMulResult<TD> result, ArrayView<float> sums, int firstRow, int firstColumn, int upFirst, bool gated)
+        in MatMulResult<TD> result, ArrayView<float> shared, ArrayView<float> sums, int firstRow, int firstColumn, int upFirst, bool gated)
         where TA : unmanaged
         where TD : unmanaged
         where TShape : struct, IFmaShape
     {
+        // Through shared memory, 4 x 8 results of every thread at a time, so that what becomes of them is written once.
+        var half = TShape.Columns / 2;
         var column = firstColumn + ThreadColumn<TShape>();
-        var upColumn = upFirst + ThreadColumn<TShape>();
-        var bias = LocalMemory.Allocate<float>(4);
-        var upBias = LocalMemory.Allocate<float>(4);
-        for (var i = 0; i < 4; i++)
+        for (var quad = 0; quad < TShape.ThreadRows / 4; quad++)
         {
-            bias[i] = MatMulResults.Bias(result.Bias, result.BiasType, column + i, result.Columns);
-            upBias[i] = MatMulResults.Bias(result.UpBias, result.BiasType, upColumn + i, result.Columns);
-        }
-
-        for (var i = 0; i < TShape.ThreadRows; i++)
-        {
-            var row = firstRow + ThreadRow<TShape>() + i % 4 + i / 4 * (TShape.Rows / 2);
-            var left = LocalMemory.Allocate<float>(4);
-            var right = LocalMemory.Allocate<float>(4);
-            for (var j = 0; j < 4; j++)
+            for (var i = 0; i < 32; i++)
             {
-                left[j] = sums[i * 8 + j];
-                right[j] = sums[i * 8 + 4 + j];
+                shared[i * Group.DimX + Group.IdxX] = sums[quad * 32 + i];
             }
 
-            if (gated)
+            var start = ThreadRow<TShape>() + quad * (TShape.Rows / 2);
+            for (var row = start; row < start + 4; row++)
             {
-                MatMulResults.WriteGated<TA, TD>(result, row, column, left, right, bias, upBias);
-            }
-            else
-            {
-                MatMulResults.Write<TA, TD>(result, row, column, left, bias);
-                MatMulResults.Write<TA, TD>(result, row, upColumn, right, upBias);
+                for (var offset = ThreadColumn<TShape>(); offset < (gated ? half : TShape.Columns); offset += half)
+                {
+                    var values = LocalMemory.Allocate<float>(4);
+                    var partner = LocalMemory.Allocate<float>(4);
+                    var at = ((row - start) * 8 + offset / half * 4) * Group.DimX + Group.IdxX;
+                    for (var i = 0; i < 4; i++)
+                    {
+                        values[i] = shared[at + i * Group.DimX];
+                    }
+
+                    if (gated)
+                    {
+                        for (var i = 0; i < 4; i++)
+                        {
+                            partner[i] = shared[at + (4 + i) * Group.DimX];
+                        }
+                    }
+
+                    MatMulResults.Write<TA, TD>(
+                        result, firstRow + row, offset < half ? column : upFirst + offset - half, values, partner, gated);
+                }
             }
         }
     }

@@ -76,65 +76,19 @@ internal static class MatMulResults
         return result;
     }
 
-    /// <summary>Element <paramref name="column"/> of a bias; 0 where there is none.</summary>
-    public static float Bias(ArrayView<byte> bias, int type, int column, int columns)
-    {
-        var value = 0f;
-        if (bias.Length > 0 && column < columns)
-        {
-            if (type == 0)
-            {
-                value = bias.Cast<float>()[column];
-            }
-            else if (type == 1)
-            {
-                value = Element.ToFloat(bias.Cast<BFloat16>()[column]);
-            }
-            else
-            {
-                value = Element.ToFloat(bias.Cast<Half>()[column]);
-            }
-        }
-
-        return value;
-    }
-
-    /// <summary>An activation chosen at run time, the same for all threads.</summary>
-    public static float Activate<TA>(int activation, float x) where TA : unmanaged
-    {
-        var result = x;
-        if (activation == 1)
-        {
-            result = Relu.Apply<TA>(x);
-        }
-        else if (activation == 2)
-        {
-            result = Silu.Apply<TA>(x);
-        }
-        else if (activation == 3)
-        {
-            result = Gelu.Apply<TA>(x);
-        }
-        else if (activation == 4)
-        {
-            result = GeluTanh.Apply<TA>(x);
-        }
-
-        return result;
-    }
-
-    /// <summary>Four sums of one row; those beyond the rows or columns are dropped.</summary>
+    /// <summary>Four sums of one row, with bias, activation, gate and residual, or as partial sums; what lies beyond the rows or columns is dropped.</summary>
     /// <param name="result">Where and how.</param>
     /// <param name="row">Row.</param>
     /// <param name="column">First column, a multiple of four.</param>
     /// <param name="sums">[4] in registers; overwritten.</param>
-    /// <param name="bias">[4] in registers: biases of these columns.</param>
+    /// <param name="up">[4] in registers: the partner's sums where <paramref name="gated"/>.</param>
+    /// <param name="gated">The result is activation(sums) * up.</param>
     public static void Write<TA, TD>(
-        in MatMulResult<TD> result, int row, int column, ArrayView<float> sums, ArrayView<float> bias)
+        in MatMulResult<TD> result, int row, int column, ArrayView<float> sums, ArrayView<float> up, bool gated)
         where TA : unmanaged
         where TD : unmanaged
     {
-        if (row < result.Rows)
+        if (row < result.Rows && column < result.Columns)
         {
             if (result.Partials.Length > 0)
             {
@@ -143,9 +97,15 @@ internal static class MatMulResults
             }
             else
             {
-                for (var i = 0; i < 4; i++)
+                AddBias(result.Bias, result.BiasType, column, result.Columns, sums);
+                Activate<TA>(result.Activation, sums);
+                if (gated)
                 {
-                    sums[i] = Activate<TA>(result.Activation, sums[i] + bias[i]);
+                    AddBias(result.UpBias, result.BiasType, column, result.Columns, up);
+                    for (var i = 0; i < 4; i++)
+                    {
+                        sums[i] *= up[i];
+                    }
                 }
 
                 Finish(result, row, column, sums);
@@ -153,28 +113,63 @@ internal static class MatMulResults
         }
     }
 
-    /// <summary>Four sums of a gate and of its partner, one row: activation(gate) * up.</summary>
-    /// <param name="result">Where and how.</param>
-    /// <param name="row">Row.</param>
-    /// <param name="column">First column, a multiple of four.</param>
-    /// <param name="sums">[4] in registers: the gate's; overwritten.</param>
-    /// <param name="up">[4] in registers: the partner's.</param>
-    /// <param name="bias">[4] in registers.</param>
-    /// <param name="upBias">[4] in registers.</param>
-    public static void WriteGated<TA, TD>(
-        in MatMulResult<TD> result, int row, int column, ArrayView<float> sums, ArrayView<float> up, ArrayView<float> bias,
-        ArrayView<float> upBias)
-        where TA : unmanaged
-        where TD : unmanaged
+    /// <summary>values += bias; element by element, because a bias of any dtype and alignment is allowed.</summary>
+    public static void AddBias(ArrayView<byte> bias, int type, int column, int columns, ArrayView<float> values)
     {
-        if (row < result.Rows)
+        if (bias.Length > 0)
         {
-            for (var i = 0; i < 4; i++)
+            if (type == 0)
             {
-                sums[i] = Activate<TA>(result.Activation, sums[i] + bias[i]) * (up[i] + upBias[i]);
+                AddElements(bias.Cast<float>(), column, columns, values);
             }
+            else if (type == 1)
+            {
+                AddElements(bias.Cast<BFloat16>(), column, columns, values);
+            }
+            else
+            {
+                AddElements(bias.Cast<Half>(), column, columns, values);
+            }
+        }
+    }
 
-            Finish(result, row, column, sums);
+    private static void AddElements<T>(ArrayView<T> bias, int column, int columns, ArrayView<float> values) where T : unmanaged
+    {
+        for (var i = 0; i < 4; i++)
+        {
+            if (column + i < columns)
+            {
+                values[i] += Element.ToFloat(bias[column + i]);
+            }
+        }
+    }
+
+    /// <summary>An activation chosen at run time, the same for all threads.</summary>
+    private static void Activate<TA>(int activation, ArrayView<float> values) where TA : unmanaged
+    {
+        if (activation == 1)
+        {
+            Apply<TA, Relu>(values);
+        }
+        else if (activation == 2)
+        {
+            Apply<TA, Silu>(values);
+        }
+        else if (activation == 3)
+        {
+            Apply<TA, Gelu>(values);
+        }
+        else if (activation == 4)
+        {
+            Apply<TA, GeluTanh>(values);
+        }
+    }
+
+    private static void Apply<TA, TActivation>(ArrayView<float> values) where TA : unmanaged where TActivation : struct, IActivation
+    {
+        for (var i = 0; i < 4; i++)
+        {
+            values[i] = TActivation.Apply<TA>(values[i]);
         }
     }
 

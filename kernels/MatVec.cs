@@ -105,13 +105,8 @@ public static class MatVec
         }
 
         Group.Barrier();
-        if (Group.IdxX < TRows.Value)
-        {
-            var result = MatMulResults.Of(tile, out0, out1, out2, rows, partials, destination, stride, accumulate, activation, aligned);
-            MatVecResults.Write<TA, TD>(
-                result, staging, Warps, TRows.Value * Columns, Group.IdxX, Group.IdxX * Columns, 0, Columns / 2,
-                tile.FirstColumn, tile.UpFirst, gated);
-        }
+        var result = MatMulResults.Of(tile, out0, out1, out2, rows, partials, destination, stride, accumulate, activation, aligned);
+        MatVecResults.Write<TA, TD>(result, staging, Warps, TRows.Value, Columns, Columns / 2, tile.FirstColumn, tile.UpFirst, gated);
     }
 
     /// <summary>W [in, out]: 128 bytes of columns of all rows per group, four rows of W per eight lanes; lanes and warps share the inner
@@ -207,15 +202,8 @@ public static class MatVec
         }
 
         Group.Barrier();
-        var quads = columns / 8;
-        if (Group.IdxX < TRows.Value * quads)
-        {
-            var row = Group.IdxX / quads;
-            var result = MatMulResults.Of(tile, out0, out1, out2, rows, partials, destination, stride, accumulate, activation, aligned);
-            MatVecResults.Write<TA, TD>(
-                result, staging, Warps, TRows.Value * columns, row, row * columns, Group.IdxX % quads * 4, columns / 2,
-                tile.FirstColumn, tile.UpFirst, gated);
-        }
+        var result = MatMulResults.Of(tile, out0, out1, out2, rows, partials, destination, stride, accumulate, activation, aligned);
+        MatVecResults.Write<TA, TD>(result, staging, Warps, TRows.Value, columns, columns / 2, tile.FirstColumn, tile.UpFirst, gated);
     }
 
     /// <summary>Work of one launch.</summary>

@@ -106,13 +106,9 @@ public static class MatVecMma
         }
 
         Group.Barrier();
-        if (Group.IdxX < TRows.Value * 2)
-        {
-            var result = MatMulResults.Of(tile, out0, out1, out2, rows, partials, destination, stride, accumulate, activation, aligned);
-            MatVecResults.Write<TA, TD>(
-                result, staging, Warps, TRows.Value * StagingStride, Group.IdxX / 2, Group.IdxX / 2 * StagingStride, Group.IdxX % 2 * 4, 8,
-                tile.FirstColumn, tile.UpFirst, gated);
-        }
+        var result = MatMulResults.Of(tile, out0, out1, out2, rows, partials, destination, stride, accumulate, activation, aligned);
+        MatVecResults.Write<TA, TD>(
+            result, staging, Warps, TRows.Value, StagingStride, Columns / 2, tile.FirstColumn, tile.UpFirst, gated);
     }
 
     /// <summary>Work of one launch.</summary>

@@ -6,44 +6,38 @@ namespace Rt.Kernels;
 
 internal static class MatVecResults
 {
-    /// <summary>Four columns of each half of a tile, of one row.</summary>
+    /// <summary>Four columns per thread, of one half of the tile and one row.</summary>
     /// <param name="result">Where and how.</param>
-    /// <param name="staging">Shared memory: the warps' sums.</param>
+    /// <param name="staging">Shared memory: the warps' sums, [warps, rows, rowStride], the first half's columns before the second's.</param>
     /// <param name="warps">Warps, a constant.</param>
-    /// <param name="warpStride">Elements from one warp's sums to the next.</param>
-    /// <param name="row">Row of the result.</param>
-    /// <param name="rowStart">Where that row begins in a warp's sums.</param>
-    /// <param name="column">First column within the half.</param>
+    /// <param name="rows">Rows of a warp's sums.</param>
+    /// <param name="rowStride">Elements from one of those rows to the next.</param>
     /// <param name="halfColumns">Columns of half a tile.</param>
     /// <param name="firstColumn">The first half's first column.</param>
     /// <param name="upFirst">The second half's first column.</param>
     /// <param name="gated">The halves are gate and partner.</param>
     public static void Write<TA, TD>(
-        in MatMulResult<TD> result, ArrayView<float> staging, int warps, int warpStride, int row, int rowStart, int column, int halfColumns,
+        in MatMulResult<TD> result, ArrayView<float> staging, int warps, int rows, int rowStride, int halfColumns,
         int firstColumn, int upFirst, bool gated)
         where TA : unmanaged
         where TD : unmanaged
     {
-        var left = LocalMemory.Allocate<float>(4);
-        var right = LocalMemory.Allocate<float>(4);
-        var bias = LocalMemory.Allocate<float>(4);
-        var upBias = LocalMemory.Allocate<float>(4);
-        for (var i = 0; i < 4; i++)
+        var quads = halfColumns / 4;
+        for (var item = Group.IdxX; item < rows * quads * (gated ? 1 : 2); item += Group.DimX)
         {
-            bias[i] = MatMulResults.Bias(result.Bias, result.BiasType, firstColumn + column + i, result.Columns);
-            upBias[i] = MatMulResults.Bias(result.UpBias, result.BiasType, upFirst + column + i, result.Columns);
-        }
+            var row = item / quads % rows;
+            var isUp = item >= rows * quads;
+            var column = item % quads * 4;
+            var at = row * rowStride + column + (isUp ? halfColumns : 0);
+            var sums = LocalMemory.Allocate<float>(4);
+            var up = LocalMemory.Allocate<float>(4);
+            Sum(staging.SubView(at), warps, rows * rowStride, sums);
+            if (gated)
+            {
+                Sum(staging.SubView(at + halfColumns), warps, rows * rowStride, up);
+            }
 
-        Sum(staging.SubView(rowStart + column), warps, warpStride, left);
-        Sum(staging.SubView(rowStart + halfColumns + column), warps, warpStride, right);
-        if (gated)
-        {
-            MatMulResults.WriteGated<TA, TD>(result, row, firstColumn + column, left, right, bias, upBias);
-        }
-        else
-        {
-            MatMulResults.Write<TA, TD>(result, row, firstColumn + column, left, bias);
-            MatMulResults.Write<TA, TD>(result, row, upFirst + column, right, upBias);
+            MatMulResults.Write<TA, TD>(result, row, (isUp ? upFirst : firstColumn) + column, sums, up, gated);
         }
     }
 

@@ -53,33 +53,26 @@ internal static class MmaTile
         var stageElements = (TShape.Rows + TShape.Columns) * stageDepth;
         var shared = SharedMemory.GetDynamic<T>();
         var steps = (endDepth - firstDepth + stageDepth - 1) / stageDepth;
-        for (var stage = 0; stage < TShape.Stages - 1; stage++)
-        {
-            if (stage < steps)
-            {
-                CopyStage<T, TLayout, TShape>(
-                    shared.SubView(stage * stageElements), x, xStride, rows, firstRow, weight, weightStride, firstColumn,
-                    up, upStride, upFirst, columns, firstDepth + stage * stageDepth, endDepth);
-            }
-
-            AsyncCopy.Commit();
-        }
-
-        var slot = 0;
-        var freeSlot = TShape.Stages - 1;
-        for (var step = 0; step < steps; step++)
+        // Copies run ahead of the products by all stages but one; the first turns only copy.
+        var slot = 1;
+        var freeSlot = 0;
+        for (var next = 0; next < steps + TShape.Stages - 1; next++)
         {
             AsyncCopy.Wait(TShape.Stages - 2);
             Group.Barrier();
-            if (step + TShape.Stages - 1 < steps)
+            if (next < steps)
             {
                 CopyStage<T, TLayout, TShape>(
                     shared.SubView(freeSlot * stageElements), x, xStride, rows, firstRow, weight, weightStride, firstColumn,
-                    up, upStride, upFirst, columns, firstDepth + (step + TShape.Stages - 1) * stageDepth, endDepth);
+                    up, upStride, upFirst, columns, firstDepth + next * stageDepth, endDepth);
             }
 
             AsyncCopy.Commit();
-            MultiplyStage<T, TLayout, TShape>(shared.SubView(slot * stageElements), sums);
+            if (next >= TShape.Stages - 1)
+            {
+                MultiplyStage<T, TLayout, TShape>(shared.SubView(slot * stageElements), sums);
+            }
+
             slot = slot == TShape.Stages - 1 ? 0 : slot + 1;
             freeSlot = freeSlot == TShape.Stages - 1 ? 0 : freeSlot + 1;
         }
@@ -243,55 +236,49 @@ internal static class MmaTile
         where TD : unmanaged
         where TShape : struct, IMmaShape
     {
+        // As many rows at a time as fit the pipeline's memory: up to 32.
+        var passRows = TShape.WarpRows < 32 ? TShape.WarpRows : 32;
         var width = TShape.WarpColumns / 2;
         var columnTiles = TShape.WarpColumns / 8;
         var warpRow = Warp.WarpIdx / (TShape.Columns / TShape.WarpColumns);
         var warpColumn = Warp.WarpIdx % (TShape.Columns / TShape.WarpColumns);
         var lane = Warp.LaneIdx;
-        var staging = SharedMemory.GetDynamic<float>().SubView(Warp.WarpIdx * (32 * width));
-        var chunks = width / 4;
-        var column = firstColumn + warpColumn * width + lane % chunks * 4;
-        var upColumn = upFirst + warpColumn * width + lane % chunks * 4;
-        var bias = LocalMemory.Allocate<float>(4);
-        var upBias = LocalMemory.Allocate<float>(4);
-        for (var i = 0; i < 4; i++)
+        var staging = SharedMemory.GetDynamic<float>().SubView(Warp.WarpIdx * (passRows * TShape.WarpColumns));
+        var quads = width / 4;
+        for (var pass = 0; pass < TShape.WarpRows / passRows; pass++)
         {
-            bias[i] = MatMulResults.Bias(result.Bias, result.BiasType, column + i, result.Columns);
-            upBias[i] = MatMulResults.Bias(result.UpBias, result.BiasType, upColumn + i, result.Columns);
-        }
-
-        for (var i = 0; i < TShape.WarpRows / 16; i++)
-        {
-            for (var j = 0; j < columnTiles; j++)
+            for (var i = 0; i < passRows / 16; i++)
             {
-                var s = (i * columnTiles + j) * 4;
-                var half = j < columnTiles / 2 ? 0 : 1;
-                var at = (half == 0 ? j : j - columnTiles / 2) * 8 + lane % 4 * 2;
-                var row = lane / 4;
-                Put(staging.SubView(half * 16 * width + row * width + (at ^ StagingSwizzle<TShape>(row))), sums[s], sums[s + 1]);
-                Put(staging.SubView(half * 16 * width + (row + 8) * width + (at ^ StagingSwizzle<TShape>(row + 8))), sums[s + 2], sums[s + 3]);
+                for (var j = 0; j < columnTiles; j++)
+                {
+                    var s = ((pass * (passRows / 16) + i) * columnTiles + j) * 4;
+                    var half = j < columnTiles / 2 ? 0 : 1;
+                    var at = (half == 0 ? j : j - columnTiles / 2) * 8 + lane % 4 * 2;
+                    var row = i * 16 + lane / 4;
+                    Put(staging.SubView((half * passRows + row) * width + (at ^ StagingSwizzle<TShape>(row))), sums[s], sums[s + 1]);
+                    Put(
+                        staging.SubView((half * passRows + row + 8) * width + (at ^ StagingSwizzle<TShape>(row + 8))),
+                        sums[s + 2], sums[s + 3]);
+                }
             }
 
             Warp.Barrier();
-            var rowsPerTurn = 32 / chunks;
-            for (var turn = 0; turn < 16 / rowsPerTurn; turn++)
+            for (var item = lane; item < passRows * quads * (gated ? 1 : 2); item += Warp.WarpSize)
             {
-                var row = turn * rowsPerTurn + lane / chunks;
-                var at = row * width + ((lane % chunks * 4) ^ StagingSwizzle<TShape>(row));
-                var left = LocalMemory.Allocate<float>(4);
-                var right = LocalMemory.Allocate<float>(4);
-                Vectors.Load(staging.SubView(at), left, 0, 4);
-                Vectors.Load(staging.SubView(16 * width + at), right, 0, 4);
-                var resultRow = firstRow + warpRow * TShape.WarpRows + i * 16 + row;
+                var isUp = item >= passRows * quads;
+                var row = item / quads % passRows;
+                var at = row * width + ((item % quads * 4) ^ StagingSwizzle<TShape>(row));
+                var values = LocalMemory.Allocate<float>(4);
+                var partner = LocalMemory.Allocate<float>(4);
+                Vectors.Load(staging.SubView(isUp ? passRows * width + at : at), values, 0, 4);
                 if (gated)
                 {
-                    MatMulResults.WriteGated<T, TD>(result, resultRow, column, left, right, bias, upBias);
+                    Vectors.Load(staging.SubView(passRows * width + at), partner, 0, 4);
                 }
-                else
-                {
-                    MatMulResults.Write<T, TD>(result, resultRow, column, left, bias);
-                    MatMulResults.Write<T, TD>(result, resultRow, upColumn, right, upBias);
-                }
+
+                MatMulResults.Write<T, TD>(
+                    result, firstRow + warpRow * TShape.WarpRows + pass * passRows + row,
+                    (isUp ? upFirst : firstColumn) + warpColumn * width + item % quads * 4, values, partner, gated);
             }
 
             Warp.Barrier();

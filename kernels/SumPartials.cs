@@ -28,7 +28,7 @@ public static class SumPartials
     /// <param name="gated">The result is activation(first part) * second part.</param>
     /// <param name="aligned">Whether four results may be moved at once.</param>
     /// <param name="partialsAligned">Whether four partial sums may be.</param>
-    /// <remarks>Grid: x = columns / 512, y = rows (with a stride). Group 128. No shared memory. Reads splits partial sums of 4 bytes per column, writes a
+    /// <remarks>Grid: x = columns of the widest part / 512, y = rows (with a stride), z = parts (1 where gated). Group 128. No shared memory. Reads splits partial sums of 4 bytes per column, writes a
     /// result; a FLOP per partial sum.</remarks>
     [Kernel(GroupSize)]
     [Instance(typeof(float))]
@@ -40,46 +40,50 @@ public static class SumPartials
         int rows, ArrayView<TD> destination, long stride, bool accumulate, int activation, bool gated, bool aligned, bool partialsAligned)
         where TD : unmanaged
     {
+        var columns = out0;
+        var firstOfPart = 0;
+        var bias = bias0;
+        if (Grid.IdxZ == 1)
+        {
+            columns = out1;
+            firstOfPart = out0;
+            bias = bias1;
+        }
+        else if (Grid.IdxZ == 2)
+        {
+            columns = out2;
+            firstOfPart = out0 + out1;
+            bias = bias2;
+        }
+
         var total = out0 + out1 + out2;
-        var columns = gated ? out0 : total;
         var column = (Grid.IdxX * GroupSize + Group.IdxX) * 4;
         if (column < columns)
         {
             MatMulResult<TD> result;
-            result.Destination = destination;
+            result.Destination = destination.SubView(firstOfPart);
             result.Stride = stride;
             result.Partials = partials.SubView(0, 0);
             result.PartialsStride = 0;
-            result.Bias = bias0;
+            result.Bias = bias;
             result.UpBias = bias1;
-            result.BiasType = biasTypes;
+            result.BiasType = (biasTypes >> (2 * Grid.IdxZ)) & 3;
             result.Accumulate = accumulate;
             result.Activation = activation;
             result.Rows = rows;
             result.Columns = columns;
             result.Aligned = aligned;
-            var bias = LocalMemory.Allocate<float>(4);
-            var upBias = LocalMemory.Allocate<float>(4);
-            for (var i = 0; i < 4; i++)
-            {
-                bias[i] = BiasOf(column + i, out0, out1, out2, bias0, bias1, bias2, biasTypes);
-                upBias[i] = MatMulResults.Bias(bias1, (biasTypes >> 2) & 3, column + i, out1);
-            }
-
             for (var row = Grid.IdxY; row < rows; row += Grid.DimY)
             {
                 var sums = LocalMemory.Allocate<float>(4);
-                Sum(partials, (long)row * total, (long)rows * total, splits, column, total, partialsAligned, sums);
+                var up = LocalMemory.Allocate<float>(4);
+                Sum(partials.SubView((long)row * total + firstOfPart), (long)rows * total, splits, column, columns, partialsAligned, sums);
                 if (gated)
                 {
-                    var up = LocalMemory.Allocate<float>(4);
-                    Sum(partials, (long)row * total + out0, (long)rows * total, splits, column, out1, partialsAligned, up);
-                    MatMulResults.WriteGated<TD, TD>(result, row, column, sums, up, bias, upBias);
+                    Sum(partials.SubView((long)row * total + out0), (long)rows * total, splits, column, columns, partialsAligned, up);
                 }
-                else
-                {
-                    MatMulResults.Write<TD, TD>(result, row, column, sums, bias);
-                }
+
+                MatMulResults.Write<TD, TD>(result, row, column, sums, up, gated);
             }
         }
     }
@@ -94,7 +98,7 @@ public static class SumPartials
         new(4L * splits * rows * columns, (long)rows * resultColumns * resultBytes, (long)splits * rows * columns);
 
     private static void Sum(
-        ArrayView<float> partials, long first, long split, int splits, int column, int end, bool aligned, ArrayView<float> sums)
+        ArrayView<float> partials, long split, int splits, int column, int end, bool aligned, ArrayView<float> sums)
     {
         for (var i = 0; i < 4; i++)
         {
@@ -104,31 +108,11 @@ public static class SumPartials
         for (var s = 0; s < splits; s++)
         {
             var values = LocalMemory.Allocate<float>(4);
-            Vectors.Load(partials.SubView(first + s * split), column, end, aligned, values, 0, 4);
+            Vectors.Load(partials.SubView(s * split), column, end, aligned, values, 0, 4);
             for (var i = 0; i < 4; i++)
             {
                 sums[i] += values[i];
             }
         }
-    }
-
-    private static float BiasOf(
-        int column, int out0, int out1, int out2, ArrayView<byte> bias0, ArrayView<byte> bias1, ArrayView<byte> bias2, int biasTypes)
-    {
-        var value = 0f;
-        if (column < out0)
-        {
-            value = MatMulResults.Bias(bias0, biasTypes & 3, column, out0);
-        }
-        else if (column < out0 + out1)
-        {
-            value = MatMulResults.Bias(bias1, (biasTypes >> 2) & 3, column - out0, out1);
-        }
-        else
-        {
-            value = MatMulResults.Bias(bias2, (biasTypes >> 4) & 3, column - out0 - out1, out2);
-        }
-
-        return value;
     }
 }

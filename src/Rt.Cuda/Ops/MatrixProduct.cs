@@ -98,13 +98,13 @@ public sealed partial class GpuDevice
         var partialsAligned = product.Out(0) % 4 == 0 && product.Out(1) % 4 == 0 && product.Out(2) % 4 == 0;
         groups = ColumnTiles.Groups(product.Rows, product.Out(0), product.Out(1), product.Out(2), false, plan.TileRows, plan.TileColumns);
         Launch(product, plan, false, groups, depthPerSplit, splits, partials, sourceAligned, partialsAligned);
-        var columns = product.Gated ? product.Out(0) : product.Columns;
+        var columns = Math.Max(product.Out(0), Math.Max(product.Out(1), product.Out(2)));
         var sum = Start(Kernel(nameof(SumPartials.SumPartialsKernel), ElementOf(product.Destination.DType)))
             .Add(partials).Add(splits).Add(product.Out(0)).Add(product.Out(1)).Add(product.Out(2));
         AddBiases(sum, product)
             .Add(product.Rows).Add(product.Destination).Add(product.Destination.Stride1).Add(product.Accumulate).Add(product.Activation)
             .Add(product.Gated).Add(aligned).Add(partialsAligned)
-            .Run(Groups(columns, 4 * SumPartials.GroupSize), Math.Min(product.Rows, MostRowGroups));
+            .Run(Groups(columns, 4 * SumPartials.GroupSize), Math.Min(product.Rows, MostRowGroups), product.Gated ? 1 : product.Parts.Length);
     }
 
     /// <summary>Inner axis per split: all of it, unless groups are too few to fill the multiprocessors.</summary>
