@@ -58,8 +58,8 @@ internal sealed unsafe class Warp : IDisposable
 
     public bool Waits;
 
-    /// <summary>Goes up at each barrier of the warp or the group.</summary>
-    public uint Clock;
+    /// <summary>Time of the last barrier of the warp: what its lanes did before is ordered before what they do after.</summary>
+    public uint BarrierTime;
 
     /// <summary>Predicate values of a barrier with a reduction.</summary>
     public uint BarrierVotes;
@@ -76,7 +76,7 @@ internal sealed unsafe class Warp : IDisposable
         Lanes = lanes;
         Returned = 0;
         Waits = false;
-        Clock = 1;
+        BarrierTime = 1;
         Copies.Clear();
         Array.Clear(Batches);
         NativeMemory.Clear(Written, (nuint)TrackedCount * 4);

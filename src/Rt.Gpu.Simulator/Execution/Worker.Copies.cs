@@ -15,7 +15,7 @@ internal sealed unsafe partial class Worker
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void CopyAsync(Worker w, Instruction* i, uint mask)
     {
-        ulong* addresses = stackalloc ulong[32];
+        uint* addresses = stackalloc uint[32];
         ulong* sectors = stackalloc ulong[32];
         w.SharedAddresses(i, mask, addresses);
         byte* r = w.Registers;
@@ -37,7 +37,7 @@ internal sealed unsafe partial class Worker
             }
             w.CheckSharedAddress(i, l, addresses[l], bytes, "copy");
             ulong at = source[l] + (ulong)i->Registers[0];
-            w.WriteShared(i, l, (uint)addresses[l], bytes, inFlight: true);
+            w.WriteShared(i, l, addresses[l], bytes, inFlight: true);
             byte* to = w.Shared.Data + addresses[l];
             if (size > 0)
             {
@@ -61,7 +61,7 @@ internal sealed unsafe partial class Worker
                 Unsafe.InitBlockUnaligned(to + size, 0, (uint)bytes - size);
             }
             copy.Batch[l] = warp.Batches[l];
-            copy.Destinations[l] = (uint)addresses[l];
+            copy.Destinations[l] = addresses[l];
             copy.Sources[l] = at;
             copy.SourceBytes[l] = (int)size;
         }
@@ -128,12 +128,7 @@ internal sealed unsafe partial class Worker
                 Fault(i, lane, $"the source of a cp.async was overwritten before its wait: {Memory.Describe(copy.Sources[lane])}");
             }
         }
-        uint mine = SharedRecord.One | (Warp.Clock << SharedRecord.ClockShift) | thread;
-        uint* record = Shared.Records + (destination >> Shared.GranuleShift << 1);
-        uint* end = record + (Math.Max(1, copy.Bytes >> Shared.GranuleShift) << 1);
-        for (; record < end; record += 2)
-        {
-            record[0] = mine;
-        }
+        new Span<uint>(Shared.Writers + (destination >> Shared.GranuleShift), copy.Bytes >> Shared.GranuleShift)
+            .Fill(SharedRecord.One | (Time << SharedRecord.StampShift) | thread);
     }
 }

@@ -12,19 +12,16 @@ internal sealed unsafe partial class Worker
     public static void LoadMatrix(Worker w, Instruction* i, uint mask)
     {
         w.CheckWholeWarp(i, mask);
-        ulong* addresses = stackalloc ulong[32];
-        w.SharedAddresses(i, mask, addresses);
-        byte* memory = w.Shared.Data;
+        uint* addresses = stackalloc uint[32];
         int lanes = 8 * i->First;
-        for (int l = 0; l < lanes; l++)
-        {
-            w.CheckSharedAddress(i, l, addresses[l], 16, "matrix row");
-            w.ReadShared(i, l, (uint)addresses[l], 16);
-        }
+        uint rowsMask = lanes == 32 ? Lanes.All : (1u << lanes) - 1;
+        w.SharedAddresses(i, rowsMask, addresses);
+        w.ReadShared(i, rowsMask, addresses, 16);
+        byte* memory = w.Shared.Data;
         for (int m = 0; m < i->First; m++)
         {
             uint* d = (uint*)(w.Registers + i->Registers[m]);
-            ulong* rows = addresses + (8 * m);
+            uint* rows = addresses + (8 * m);
             if (i->Second == 0)
             {
                 for (int row = 0; row < 8; row++)
@@ -42,7 +39,6 @@ internal sealed unsafe partial class Worker
                 }
             }
         }
-        w.CountBanks(addresses, lanes == 32 ? Lanes.All : (1u << lanes) - 1, 16);
     }
 
     /// <summary>mma m16n8k16 of 16-bit elements: First is 0 for bf16 and 1 for f16. Registers: d0-3, a0-3, b0-1, c0-3.</summary>

@@ -24,7 +24,7 @@ internal sealed unsafe partial class Worker
     /// <summary>The record of lane 0 reading or writing now; the others follow by adding.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ulong RecordOf(ulong kind) =>
-        kind | _launchAndGroup | ((ulong)Warp.Clock << GlobalRecord.ClockShift) | (uint)(Warp.Index * 32);
+        kind | _launchAndGroup | ((ulong)Time << GlobalRecord.StampShift) | (uint)(Warp.Index * 32);
 
     private void RequireRecords(Allocation* allocation, bool writers, bool readers, bool cached)
     {
@@ -179,9 +179,8 @@ internal sealed unsafe partial class Worker
     /// <summary>Whether an access of another thread of this group is not ordered before one of this warp.</summary>
     private bool IsUnordered(ulong record)
     {
-        int warp = GlobalRecord.ThreadOf(record) >> 5;
-        uint clock = GlobalRecord.ClockOf(record);
-        return warp == Warp.Index ? clock == Warp.Clock : clock >= BarrierClock[warp];
+        uint stamp = GlobalRecord.StampOf(record);
+        return stamp >= GroupTime && (GlobalRecord.ThreadOf(record) >> 5 != Warp.Index || stamp >= Warp.BarrierTime);
     }
 
     /// <summary>Whether the other group went through a fence and an atomic operation before this one went through an atomic operation.</summary>
@@ -252,10 +251,9 @@ internal sealed unsafe partial class Worker
             return;
         }
         ulong kind = reader & GlobalRecord.KindMask;
-        ulong epoch = Epoch & GlobalRecord.ClockMask;
         if (kind == GlobalRecord.Group)
         {
-            if (GlobalRecord.ClockOf(reader) != epoch)
+            if (GlobalRecord.StampOf(reader) < GroupTime)
             {
                 *record = mine;
             }
@@ -273,7 +271,7 @@ internal sealed unsafe partial class Worker
         }
         else
         {
-            *record = GlobalRecord.Group | _launchAndGroup | (epoch << GlobalRecord.ClockShift);
+            *record = GlobalRecord.Group | _launchAndGroup | ((ulong)Time << GlobalRecord.StampShift);
         }
     }
 
@@ -323,7 +321,7 @@ internal sealed unsafe partial class Worker
             {
                 GlobalRecord.One => GlobalRecord.ThreadOf(reader) != (Warp.Index * 32) + lane && IsUnordered(reader),
                 GlobalRecord.Warp => IsUnordered(reader),
-                _ => GlobalRecord.ClockOf(reader) == (Epoch & GlobalRecord.ClockMask),
+                _ => GlobalRecord.StampOf(reader) >= GroupTime,
             };
             who = race ? "other threads of the group" : null;
         }

@@ -126,7 +126,8 @@ internal sealed unsafe partial class Worker
         w.CheckMembers(i, mask, (uint*)(w.Registers + i->A));
         if (mask == (w.Warp.Lanes & ~w.Warp.Returned))
         {
-            w.AdvanceClock(w.Warp, i);
+            w.Advance(i);
+            w.Warp.BarrierTime = w.Time;
         }
     }
 
