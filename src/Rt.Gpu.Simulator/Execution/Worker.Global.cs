@@ -162,6 +162,17 @@ internal sealed unsafe partial class Worker
             Unsafe.CopyBlockUnaligned(r + i->Registers[0], data, (uint)(32 * sizeof(T)));
             return;
         }
+        if (count == 4 && sizeof(T) == 4 && i->Third == 4)
+        {
+            uint* from4 = (uint*)data;
+            uint* d0 = (uint*)(r + i->Registers[0]), d1 = (uint*)(r + i->Registers[1]);
+            uint* d2 = (uint*)(r + i->Registers[2]), d3 = (uint*)(r + i->Registers[3]);
+            for (int l = 0; l < 32; l += 4)
+            {
+                Quads.Transpose(from4 + (4 * l), from4 + (4 * l) + 4, from4 + (4 * l) + 8, from4 + (4 * l) + 12, d0 + l, d1 + l, d2 + l, d3 + l);
+            }
+            return;
+        }
         for (int j = 0; j < count; j++)
         {
             byte* slot = r + i->Registers[j];
@@ -250,6 +261,17 @@ internal sealed unsafe partial class Worker
         if (count == 1 && sizeof(T) == i->Third)
         {
             Unsafe.CopyBlockUnaligned(data, r + i->Registers[0], (uint)(32 * sizeof(T)));
+            return;
+        }
+        if (count == 4 && sizeof(T) == 4 && i->Third == 4)
+        {
+            uint* to4 = (uint*)data;
+            uint* a0 = (uint*)(r + i->Registers[0]), a1 = (uint*)(r + i->Registers[1]);
+            uint* a2 = (uint*)(r + i->Registers[2]), a3 = (uint*)(r + i->Registers[3]);
+            for (int l = 0; l < 32; l += 4)
+            {
+                Quads.Transpose(a0 + l, a1 + l, a2 + l, a3 + l, to4 + (4 * l), to4 + (4 * l) + 4, to4 + (4 * l) + 8, to4 + (4 * l) + 12);
+            }
             return;
         }
         int step = count * sizeof(T);
