@@ -149,7 +149,8 @@ internal sealed unsafe partial class EntryDecoder
             var instruction = draft.Instruction;
             instruction.Index = i;
             instruction.Pattern = patterns;
-            patterns += draft.Kind is InstructionKind.LoadShared or InstructionKind.StoreShared or InstructionKind.MatrixLoad ? 1 : 0;
+            patterns += draft.Kind is InstructionKind.LoadShared or InstructionKind.StoreShared or InstructionKind.MatrixLoad
+                or InstructionKind.AsyncCopy ? 1 : 0;
             instruction.Destination = draft.Destination?.Offset ?? instruction.Destination;
             instruction.A = draft.A?.Offset ?? instruction.A;
             instruction.B = draft.B?.Offset ?? instruction.B;

@@ -33,4 +33,53 @@ internal static unsafe class Quads
             (to[0], to[1], to[2], to[3]) = (row0[c], row1[c], row2[c], row3[c]);
         }
     }
+
+    /// <summary>Eight rows of eight 16-bit elements, at offsets of a memory, become columns one behind the other.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose8(byte* memory, uint* rows, ushort* to)
+    {
+        if (Sse2.IsSupported)
+        {
+            var r0 = Vector128.Load((ushort*)(memory + rows[0]));
+            var r1 = Vector128.Load((ushort*)(memory + rows[1]));
+            var r2 = Vector128.Load((ushort*)(memory + rows[2]));
+            var r3 = Vector128.Load((ushort*)(memory + rows[3]));
+            var r4 = Vector128.Load((ushort*)(memory + rows[4]));
+            var r5 = Vector128.Load((ushort*)(memory + rows[5]));
+            var r6 = Vector128.Load((ushort*)(memory + rows[6]));
+            var r7 = Vector128.Load((ushort*)(memory + rows[7]));
+            var a = Sse2.UnpackLow(r0, r1).AsUInt32();
+            var b = Sse2.UnpackLow(r2, r3).AsUInt32();
+            var c = Sse2.UnpackLow(r4, r5).AsUInt32();
+            var d = Sse2.UnpackLow(r6, r7).AsUInt32();
+            Columns(a, b, c, d, (ulong*)to);
+            a = Sse2.UnpackHigh(r0, r1).AsUInt32();
+            b = Sse2.UnpackHigh(r2, r3).AsUInt32();
+            c = Sse2.UnpackHigh(r4, r5).AsUInt32();
+            d = Sse2.UnpackHigh(r6, r7).AsUInt32();
+            Columns(a, b, c, d, (ulong*)to + 8);
+            return;
+        }
+        for (int row = 0; row < 8; row++)
+        {
+            for (int column = 0; column < 8; column++)
+            {
+                to[(8 * column) + row] = ((ushort*)(memory + rows[row]))[column];
+            }
+        }
+    }
+
+    /// <summary>Pairs of rows become four columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Columns(Vector128<uint> rows01, Vector128<uint> rows23, Vector128<uint> rows45, Vector128<uint> rows67, ulong* to)
+    {
+        var low = Sse2.UnpackLow(rows01, rows23).AsUInt64();
+        var high = Sse2.UnpackHigh(rows01, rows23).AsUInt64();
+        var low2 = Sse2.UnpackLow(rows45, rows67).AsUInt64();
+        var high2 = Sse2.UnpackHigh(rows45, rows67).AsUInt64();
+        Sse2.UnpackLow(low, low2).Store(to);
+        Sse2.UnpackHigh(low, low2).Store(to + 2);
+        Sse2.UnpackLow(high, high2).Store(to + 4);
+        Sse2.UnpackHigh(high, high2).Store(to + 6);
+    }
 }

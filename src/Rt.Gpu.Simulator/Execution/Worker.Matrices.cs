@@ -31,12 +31,7 @@ internal sealed unsafe partial class Worker
             }
             else
             {
-                for (int l = 0; l < 32; l++)
-                {
-                    int row = 2 * (l & 3);
-                    int column = l >> 2;
-                    d[l] = ((ushort*)(memory + rows[row]))[column] | ((uint)((ushort*)(memory + rows[row + 1]))[column] << 16);
-                }
+                Quads.Transpose8(memory, rows, (ushort*)d);
             }
         }
     }

@@ -42,12 +42,16 @@ internal sealed unsafe partial class Worker
 
     /// <summary>The pattern of an instruction's addresses, and the count of its passes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private AccessPattern* CountPattern(Instruction* i, uint mask, uint* addresses, int bytes)
+    private AccessPattern* CountPattern(Instruction* i, uint mask, uint* addresses, int bytes, bool counts = true)
     {
         var pattern = _patterns + i->Pattern;
         if (!pattern->Matches(addresses, mask, bytes))
         {
             pattern->Learn(addresses, mask, bytes);
+        }
+        if (!counts)
+        {
+            return pattern;
         }
         Counts.SharedRequests++;
         Counts.SharedWavefronts += pattern->Wavefronts;
@@ -116,6 +120,11 @@ internal sealed unsafe partial class Worker
                 }
                 var threads = Vector512.Create(warp + (uint)run.Lane) + LaneOfGranule(g, perLaneShift);
                 var owners = run.Several ? Vector512.Create(uint.MaxValue) : threads;
+                var mine = run.Several ? Vector512.Create(SharedRecord.Warp | now | warp) : Vector512.Create(SharedRecord.One | now) | threads;
+                if (((uint)(Vector512.LessThan(writer - one, before) & Vector512.Equals(reader, mine)).ExtractMostSignificantBits() & part) == part)
+                {
+                    continue;
+                }
                 var fine = IsKind(writer, SharedRecord.One) & IsOrdered(writer, owners);
                 var atomic = IsKind(reader, 0) & ~Vector512.Equals(reader, Vector512<uint>.Zero);
                 if (((uint)fine.ExtractMostSignificantBits() & part) != part || ((uint)atomic.ExtractMostSignificantBits() & part) != 0)
@@ -123,7 +132,6 @@ internal sealed unsafe partial class Worker
                     ReadSharedByLanes(i, mask, addresses, bytes);
                     return;
                 }
-                var mine = run.Several ? Vector512.Create(SharedRecord.Warp | now | warp) : Vector512.Create(SharedRecord.One | now) | threads;
                 var stamp = (reader >> SharedRecord.StampShift) & Vector512.Create(SharedRecord.StampMask);
                 var stale = Vector512.LessThan(stamp, Vector512.Create(GroupTime));
                 var group = IsKind(reader, SharedRecord.Group);
@@ -143,18 +151,37 @@ internal sealed unsafe partial class Worker
 
     /// <summary>Checks and records a write of all lanes of the mask: as one done, or as one under way.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void WriteShared(Instruction* i, uint mask, uint* addresses, int bytes)
+    private void WriteShared(Instruction* i, uint mask, uint* addresses, int bytes, bool inFlight = false)
     {
-        var pattern = CountPattern(i, mask, addresses, bytes);
-        if (!IsInside(pattern, addresses, bytes) || pattern->AnySeveral)
-        {
-            WriteSharedByLanes(i, mask, addresses, bytes);
-            return;
-        }
+        var pattern = CountPattern(i, mask, addresses, bytes, counts: !inFlight);
         int shift = Shared.GranuleShift;
         int perLaneShift = BitOperations.Log2((uint)bytes) - shift;
-        uint now = Time << SharedRecord.StampShift;
-        uint warp = (uint)Warp.Index * 32;
+        if (!IsInside(pattern, addresses, bytes) || pattern->AnySeveral || !MayWrite(pattern, addresses, perLaneShift))
+        {
+            WriteSharedByLanes(i, mask, addresses, bytes, inFlight);
+            return;
+        }
+        var kind = Vector512.Create(inFlight ? SharedRecord.InFlight : SharedRecord.One | (Time << SharedRecord.StampShift));
+        for (int n = 0; n < pattern->RunCount; n++)
+        {
+            ref var run = ref pattern->Run(n);
+            int first = (int)(addresses[0] + (uint)run.Offset) >> shift;
+            int count = run.Bytes >> shift;
+            var threads = Vector512.Create((uint)(Warp.Index * 32) + (uint)run.Lane);
+            for (int g = 0; g < count; g += 16)
+            {
+                uint part = count - g >= 16 ? 0xFFFF : (1u << (count - g)) - 1;
+                Lanes.Blend(kind | (threads + LaneOfGranule(g, perLaneShift)), Shared.Writers + first + g, part);
+                Lanes.Blend(Vector512<uint>.Zero, Shared.Readers + first + g, part);
+            }
+        }
+    }
+
+    private bool MayWrite(AccessPattern* pattern, uint* addresses, int perLaneShift)
+    {
+        int shift = Shared.GranuleShift;
+        var one = Vector512.Create(SharedRecord.One);
+        var before = Vector512.Create(GroupTime << SharedRecord.StampShift);
         for (int n = 0; n < pattern->RunCount; n++)
         {
             ref var run = ref pattern->Run(n);
@@ -165,21 +192,26 @@ internal sealed unsafe partial class Worker
                 uint part = count - g >= 16 ? 0xFFFF : (1u << (count - g)) - 1;
                 var writer = Vector512.Load(Shared.Writers + first + g);
                 var reader = Vector512.Load(Shared.Readers + first + g);
-                var threads = Vector512.Create(warp + (uint)run.Lane) + LaneOfGranule(g, perLaneShift);
+                var old = Vector512.LessThan(reader & Vector512.Create(~SharedRecord.KindMask), before)
+                    & (Vector512.Equals(writer, Vector512<uint>.Zero) | Vector512.LessThan(writer - one, before));
+                if (((uint)old.ExtractMostSignificantBits() & part) == part)
+                {
+                    continue;
+                }
+                var threads = Vector512.Create((uint)(Warp.Index * 32) + (uint)run.Lane) + LaneOfGranule(g, perLaneShift);
                 var fine = Vector512.Equals(writer, Vector512<uint>.Zero) | (IsKind(writer, SharedRecord.One) & IsOrdered(writer, threads));
                 // Only a single reader is told apart by its thread: the field of the others holds no lane.
                 var owners = Vector512.ConditionalSelect(IsKind(reader, SharedRecord.One), threads, Vector512.Create(uint.MaxValue));
-                fine &= Vector512.Equals(reader, Vector512<uint>.Zero) | (IsOrdered(reader, owners) & ~IsKind(reader, SharedRecord.Group) & ~IsKind(reader, 0))
-                    | Vector512.LessThan((reader >> SharedRecord.StampShift) & Vector512.Create(SharedRecord.StampMask), Vector512.Create(GroupTime));
+                fine &= Vector512.Equals(reader, Vector512<uint>.Zero)
+                    | (IsOrdered(reader, owners) & ~IsKind(reader, SharedRecord.Group) & ~IsKind(reader, 0))
+                    | Vector512.LessThan(reader & Vector512.Create(~SharedRecord.KindMask), before);
                 if (((uint)fine.ExtractMostSignificantBits() & part) != part)
                 {
-                    WriteSharedByLanes(i, mask, addresses, bytes);
-                    return;
+                    return false;
                 }
-                Lanes.Blend(Vector512.Create(SharedRecord.One | now) | threads, Shared.Writers + first + g, part);
-                Lanes.Blend(Vector512<uint>.Zero, Shared.Readers + first + g, part);
             }
         }
+        return true;
     }
 
     /// <summary>ld.shared: as ld.global.</summary>

@@ -17,13 +17,13 @@ internal sealed unsafe partial class Worker
         }
     }
 
-    private void WriteSharedByLanes(Instruction* i, uint mask, uint* addresses, int bytes)
+    private void WriteSharedByLanes(Instruction* i, uint mask, uint* addresses, int bytes, bool inFlight)
     {
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int l = BitOperations.TrailingZeroCount(rest);
-            CheckSharedAddress(i, l, addresses[l], bytes, "store");
-            WriteShared(i, l, addresses[l], bytes);
+            CheckSharedAddress(i, l, addresses[l], bytes, inFlight ? "copy" : "store");
+            WriteShared(i, l, addresses[l], bytes, inFlight);
         }
     }
 
@@ -125,7 +125,7 @@ internal sealed unsafe partial class Worker
     }
 
     /// <summary>Checks that a lane may write, and records it: as a write done, or as an asynchronous one.</summary>
-    private void WriteShared(Instruction* i, int lane, uint address, int bytes, bool inFlight = false)
+    private void WriteShared(Instruction* i, int lane, uint address, int bytes, bool inFlight)
     {
         uint thread = (uint)((Warp.Index * 32) + lane);
         uint mine = inFlight ? SharedRecord.InFlight | thread : SharedRecord.One | (Time << SharedRecord.StampShift) | thread;
