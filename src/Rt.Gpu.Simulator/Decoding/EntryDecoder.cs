@@ -162,7 +162,11 @@ internal sealed unsafe partial class EntryDecoder
                 lists[list++] = slot?.Offset ?? number;
             }
             code[i] = instruction;
-            lines[i] = new LineInfo(draft.Statement.Line, draft.Statement.Text, draft.Statement.Source, draft.Kind, draft.Flops);
+            lines[i] = new LineInfo(draft.Statement.Line, draft.Statement.Text, draft.Statement.Source, draft.Kind, draft.Flops)
+            {
+                Reads = [.. draft.Reads.Distinct().Select(PlaceOf)],
+                Writes = [.. draft.Writes.Distinct().Select(PlaceOf)],
+            };
         }
         return new EntryProgram
         {
@@ -183,6 +187,9 @@ internal sealed unsafe partial class EntryDecoder
             GroupSize = _entry.GroupSize[0],
         };
     }
+
+    private RegisterPlace PlaceOf(Register register) =>
+        new(register.Name, register.Type, register.Bits, register.Bits == 1 ? Predicate(register) : SlotOf(register).Offset);
 
     private static SimulatorException Refuse(Draft draft, string problem) =>
         new($"{problem}: \"{draft.Statement.Text}\"", draft.Statement.Line);
