@@ -96,7 +96,7 @@ internal sealed class UniformityAnalysis
         }
 
         _departures.Add((jump.Target, control));
-        for (Block? block = jump.Block; block is not null; block = block.Parent)
+        for (var block = jump.Block; block is not null; block = block.Parent)
         {
             foreach (var open in _open)
             {
@@ -105,6 +105,11 @@ internal sealed class UniformityAnalysis
                     _loops[loop] = control;
                     _changed = true;
                 }
+            }
+
+            if (block == jump.Target.Body)
+            {
+                break;
             }
         }
     }
