@@ -6,7 +6,11 @@ using Rt.Gpu.Compiler.Ir;
 namespace Rt.Gpu.Compiler;
 
 /// <summary>All entries of one kernel method, and what is wrong with it.</summary>
-internal sealed record KernelModel(EquatableArray<EntryModel> Entries, EquatableArray<DiagnosticModel> Diagnostics);
+internal sealed record KernelModel(
+    EquatableArray<EntryModel> Entries, EquatableArray<DiagnosticModel> Diagnostics, EquatableArray<EntryPlace> Places);
+
+/// <summary>Where an entry is asked for: what is said there if its name exists already.</summary>
+internal sealed record EntryPlace(string Name, string Method, DiagnosticModel Diagnostic);
 
 /// <summary>A parameter as the catalog names it.</summary>
 internal sealed record ParameterModel(string Name, string Kind, int ElementBytes, bool ReadOnly);

@@ -13,6 +13,11 @@ internal sealed partial class Lowering
     private Datum? LowerInvocation(IInvocationOperation invocation)
     {
         var target = invocation.TargetMethod;
+        if (_attributes.Portable && PortableSubset.Foreign(invocation) is { } foreign)
+        {
+            ReportForeign(invocation, foreign);
+        }
+
         if (target.MethodKind == MethodKind.DelegateInvoke)
         {
             throw new KernelException(Diagnostics.IndirectCall, invocation.Syntax.GetLocation(), $"'{invocation.Syntax}'");
@@ -37,6 +42,16 @@ internal sealed partial class Lowering
         }
 
         return InlineArguments(method, invocation, self, invocation.Arguments);
+    }
+
+    // A type is reported where it is first met, a member wherever it is used.
+    private void ReportForeign(IOperation operation, string name)
+    {
+        var isMember = name.Contains('.');
+        if (isMember || !_errors.Any(error => error.Rule == Diagnostics.NotPortable && error.Arguments[1] == name))
+        {
+            _errors.Add(new KernelException(Diagnostics.NotPortable, operation.Syntax.GetLocation(), _attributes.Method.Name, name));
+        }
     }
 
     // The implementation of a static abstract member for the current type arguments.

@@ -45,6 +45,11 @@ internal sealed partial class Lowering
 
     private Datum Lower(IOperation operation)
     {
+        if (_attributes.Portable && PortableSubset.Foreign(operation.Type) is { } foreign)
+        {
+            ReportForeign(operation, foreign);
+        }
+
         if (operation.ConstantValue is { HasValue: true, Value: var constant } && operation.Type is { } constantType)
         {
             if (constant is string text)
