@@ -65,6 +65,16 @@ internal sealed class LaunchRecorder(ILauncher launcher) : IDisposable
         Reset();
     }
 
+    /// <summary>Ends it, and makes a graph of what is deferred instead of starting it.</summary>
+    public ILaunchGraph LeaveWithGraph()
+    {
+        _depth = 0;
+        var graph = launcher.Capture(Start);
+        Reset();
+        Flushed?.Invoke();
+        return graph;
+    }
+
     /// <summary>Defers a launch.</summary>
     public void Launch(KernelEntry entry, GridSize grid, int sharedBytes, ReadOnlySpan<byte> arguments)
     {
