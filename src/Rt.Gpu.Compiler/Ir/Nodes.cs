@@ -14,6 +14,9 @@ internal sealed class Block(Block? parent, int loopDepth)
     /// <summary>Still under construction: its values may be used by what comes next.</summary>
     public bool Open { get; set; } = true;
 
+    /// <summary>The block that took over its items, where it has dissolved.</summary>
+    public Block? SplicedInto { get; set; }
+
     public bool IsWithin(Block other)
     {
         for (Block? block = this; block is not null; block = block.Parent)
