@@ -31,7 +31,8 @@ public sealed class WorkloadSizes
             var equals = part.IndexOf('=');
             var name = equals < 0 ? part : part[..equals];
             var index = values.FindIndex(size => size.Name == name);
-            var least = index >= 0 && defaults._values[index].Value == 0 ? 0 : 1;
+            // What was there before may be nothing.
+            var least = name is "start" or "prefix" ? 0 : 1;
             if (index < 0 || !int.TryParse(part[(equals + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var value) || value < least)
             {
                 throw new UsageException($"--size {part}: expected {defaults} with other numbers");
