@@ -1,0 +1,111 @@
+// The second stage of attention that was split over keys: partial results of one lane become one, always in the order of the parts.
+// Flash-Decoding, Dao et al. 2023; associativity of online softmax: Milakov and Gimelshein 2018, arXiv:1805.02867.
+using Rt.Gpu;
+
+namespace Rt.Kernels;
+
+/// <summary>Merges partial results of attention.</summary>
+public static class AttentionCombine
+{
+    /// <summary>destination = sum of parts' weighted values over the sum of their exponentials, both brought to the greatest maximum.</summary>
+    /// <remarks>
+    /// Grid: x listed rows, y heads / 4. Group: 128 threads, one warp per lane. Shared: none.
+    /// Reads (head_dim + 2) x 4 bytes per lane and part that the lane sees something of, writes head_dim elements per lane.
+    /// FLOPs: 3 x head_dim per lane and part.
+    /// </remarks>
+    /// <param name="partials">[parts, rows, heads, head_dim].</param>
+    /// <param name="states">[parts, rows, heads, 2].</param>
+    /// <param name="list">[rows, 4]: see <see cref="AttentionTile"/>; the first grid x rows are merged.</param>
+    /// <param name="headDim">Elements of a head.</param>
+    /// <param name="heads">Query heads.</param>
+    /// <param name="window">In positions; 0 for none.</param>
+    /// <param name="rows">Rows of the batch.</param>
+    /// <param name="prefixParts">Parts of prefixes.</param>
+    /// <param name="prefixChunk">Entries of a part of a prefix.</param>
+    /// <param name="ownChunk">Entries of a part of own keys.</param>
+    /// <param name="destination">[rows, heads, head_dim].</param>
+    /// <param name="destinationRowStride">Elements from row to row.</param>
+    /// <param name="destinationHeadStride">Elements from head to head.</param>
+    [Kernel(128)]
+    [Instance(typeof(float), typeof(Count2)), Instance(typeof(float), typeof(Count4))]
+    [Instance(typeof(float), typeof(Count8)), Instance(typeof(float), typeof(Count16))]
+    [Instance(typeof(BFloat16), typeof(Count2)), Instance(typeof(BFloat16), typeof(Count4))]
+    [Instance(typeof(BFloat16), typeof(Count8)), Instance(typeof(BFloat16), typeof(Count16))]
+    [Instance(typeof(Half), typeof(Count2)), Instance(typeof(Half), typeof(Count4))]
+    [Instance(typeof(Half), typeof(Count8)), Instance(typeof(Half), typeof(Count16))]
+    public static void AttentionCombineKernel<A, TColumns>(
+        [ReadOnlyView] ArrayView<float> partials, [ReadOnlyView] ArrayView<float> states, [ReadOnlyView] ArrayView<int> list,
+        int headDim, int heads, int window, int rows, int prefixParts, int prefixChunk, int ownChunk,
+        ArrayView<A> destination, long destinationRowStride, int destinationHeadStride)
+        where A : unmanaged
+        where TColumns : ICount
+    {
+        var head = Grid.IdxY * 4 + Warp.WarpIdx;
+        if (head >= heads)
+        {
+            return;
+        }
+
+        var listed = Grid.IdxX * AttentionTile.RowSize;
+        var row = list[listed];
+        var entry = list[listed + 1];
+        var position = list[listed + 2];
+        var prefixLength = list[listed + 3];
+        var sums = LocalMemory.Allocate<float>(TColumns.Value);
+        for (var column = 0; column < TColumns.Value; column++)
+        {
+            sums[column] = 0f;
+        }
+
+        var maximum = float.NegativeInfinity;
+        var sum = 0f;
+        var prefix = AttentionLane.Of(true, entry, position, prefixLength, window);
+        if (prefix.High >= prefix.Low)
+        {
+            Merge<A, TColumns>(
+                partials, states, prefix.Low / prefixChunk, prefix.High / prefixChunk + 1, rows, row, heads, head, headDim,
+                sums, ref maximum, ref sum);
+        }
+
+        var own = AttentionLane.Of(false, entry, position, prefixLength, window);
+        Merge<A, TColumns>(
+            partials, states, prefixParts + own.Low / ownChunk, prefixParts + own.High / ownChunk + 1, rows, row, heads, head, headDim,
+            sums, ref maximum, ref sum);
+        AttentionRows.StoreHead<A, TColumns>(
+            sums, 1f / sum, destination, row * destinationRowStride + (long)head * destinationHeadStride, headDim);
+    }
+
+    /// <summary>What <see cref="AttentionCombineKernel"/> costs.</summary>
+    /// <param name="lanes">Rows x heads.</param>
+    /// <param name="parts">Parts per lane.</param>
+    /// <param name="headDim">Elements of a head.</param>
+    /// <param name="elementBytes">Bytes of an element of the destination.</param>
+    public static KernelCost Cost(long lanes, int parts, int headDim, int elementBytes) =>
+        new(lanes * parts * (headDim + 2) * 4, lanes * headDim * elementBytes, 3 * lanes * parts * headDim);
+
+    private static void Merge<A, TColumns>(
+        ArrayView<float> partials, ArrayView<float> states, int first, int end, int rows, int row, int heads, int head, int headDim,
+        ArrayView<float> sums, ref float maximum, ref float sum)
+        where A : unmanaged
+        where TColumns : ICount
+    {
+        for (var part = first; part < end; part++)
+        {
+            var state = ((long)part * rows + row) * heads + head;
+            var partMaximum = states[2 * state];
+            var greatest = XMath.Max(maximum, partMaximum);
+            var before = AttentionMath.Exponential<A>(maximum - greatest);
+            var factor = AttentionMath.Exponential<A>(partMaximum - greatest);
+            maximum = greatest;
+            sum = XMath.Fma(states[2 * state + 1], factor, sum * before);
+            for (var column = 0; column < TColumns.Value; column++)
+            {
+                var d = Warp.LaneIdx + 32 * column;
+                if (d < headDim)
+                {
+                    sums[column] = XMath.Fma(partials[state * headDim + d], factor, sums[column] * before);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+// What the attention kernels share: the description of a tile of lanes, the keys it sees, and the arithmetic of scores.
+// Online softmax: Milakov and Gimelshein 2018, arXiv:1805.02867; tiles: Dao 2023, arXiv:2307.08691; splits over keys: Flash-Decoding, Dao et al. 2023.
+using Rt.Gpu;
+
+namespace Rt.Kernels;
+
+/// <summary>A tile: lanes of one key-value head that read the same keys together. Made on the host, one per index of grid x.</summary>
+/// <remarks>The list of lanes names rows as [row, entry, position, prefix length]: the row of the batch, its entry in its sequence's slot
+/// (it sees entries 0..entry), its position, and the entries it sees of the prefix (at positions 0..prefix length - 1).
+/// Lane i of a segment is head i % group heads of row i / group heads of the segment's rows in the list.</remarks>
+public struct AttentionTile
+{
+    /// <summary>Ints of a tile in memory.</summary>
+    public const int Size = 16;
+
+    /// <summary>Ints of a row in the list.</summary>
+    public const int RowSize = 4;
+
+    /// <summary>The tile runs over its prefix and then its own keys, and writes the result.</summary>
+    public const int Whole = 0;
+
+    /// <summary>The tile runs over one part of its prefix, and writes a partial result.</summary>
+    public const int PrefixPart = 1;
+
+    /// <summary>The tile runs over one part of its own keys, and writes a partial result.</summary>
+    public const int OwnPart = 2;
+
+    /// <summary>First row in the list of the segment.</summary>
+    public int FirstListed;
+
+    /// <summary>First lane, counted from the first of the segment.</summary>
+    public int FirstLane;
+
+    /// <summary>Lanes of the tile.</summary>
+    public int Lanes;
+
+    /// <summary><see cref="Whole"/>, <see cref="PrefixPart"/> or <see cref="OwnPart"/>.</summary>
+    public int Mode;
+
+    /// <summary>Slot of the own keys; used unless a prefix part.</summary>
+    public int Slot;
+
+    /// <summary>Slot of the prefix in its cache.</summary>
+    public int PrefixSlot;
+
+    /// <summary>Least and greatest entry of the rows.</summary>
+    public int LeastEntry, GreatestEntry;
+
+    /// <summary>Least and greatest position of the rows.</summary>
+    public int LeastPosition, GreatestPosition;
+
+    /// <summary>Least and greatest prefix length of the rows.</summary>
+    public int LeastPrefix, GreatestPrefix;
+
+    /// <summary>Reads a tile.</summary>
+    public static AttentionTile Read(ArrayView<int> tiles, int index)
+    {
+        var at = index * Size;
+        AttentionTile tile;
+        tile.FirstListed = tiles[at];
+        tile.FirstLane = tiles[at + 1];
+        tile.Lanes = tiles[at + 2];
+        tile.Mode = tiles[at + 3];
+        tile.Slot = tiles[at + 4];
+        tile.PrefixSlot = tiles[at + 5];
+        tile.LeastEntry = tiles[at + 6];
+        tile.GreatestEntry = tiles[at + 7];
+        tile.LeastPosition = tiles[at + 8];
+        tile.GreatestPosition = tiles[at + 9];
+        tile.LeastPrefix = tiles[at + 10];
+        tile.GreatestPrefix = tiles[at + 11];
+        return tile;
+    }
+}
+
+/// <summary>The entries that a tile reads: of the prefix, then its own. Either may be empty.</summary>
+public struct AttentionKeys
+{
+    /// <summary>Entries [first, end) of the prefix.</summary>
+    public int PrefixFirst, PrefixEnd;
+
+    /// <summary>Entries [first, end) of the own keys.</summary>
+    public int OwnFirst, OwnEnd;
+
+    /// <summary>The entries of part <paramref name="part"/> of a tile that its lanes can see. Prefix parts come first.</summary>
+    /// <param name="tile">The tile.</param>
+    /// <param name="part">Index of grid z.</param>
+    /// <param name="window">Window in positions, 0 for none.</param>
+    /// <param name="prefixParts">Parts of prefixes.</param>
+    /// <param name="prefixChunk">Entries of a part of a prefix.</param>
+    /// <param name="ownChunk">Entries of a part of own keys.</param>
+    public static AttentionKeys Of(AttentionTile tile, int part, int window, int prefixParts, int prefixChunk, int ownChunk)
+    {
+        AttentionKeys keys;
+        keys.PrefixFirst = 0;
+        keys.PrefixEnd = tile.GreatestPrefix;
+        keys.OwnFirst = 0;
+        keys.OwnEnd = tile.GreatestEntry + 1;
+        if (window > 0)
+        {
+            keys.PrefixFirst = XMath.Max(0, tile.LeastPosition - window + 1);
+            keys.PrefixEnd = XMath.Min(keys.PrefixEnd, tile.GreatestPosition + window);
+            keys.OwnFirst = XMath.Max(0, tile.LeastEntry - window + 1);
+        }
+
+        if (tile.Mode == AttentionTile.PrefixPart)
+        {
+            keys.PrefixFirst = XMath.Max(keys.PrefixFirst, part * prefixChunk);
+            keys.PrefixEnd = part < prefixParts ? XMath.Min(keys.PrefixEnd, (part + 1) * prefixChunk) : 0;
+            keys.OwnEnd = 0;
+        }
+        else if (tile.Mode == AttentionTile.OwnPart)
+        {
+            var ownPart = part - prefixParts;
+            keys.OwnFirst = XMath.Max(keys.OwnFirst, ownPart * ownChunk);
+            keys.OwnEnd = ownPart >= 0 ? XMath.Min(keys.OwnEnd, (ownPart + 1) * ownChunk) : 0;
+            keys.PrefixEnd = 0;
+        }
+        else if (part > 0)
+        {
+            keys.OwnEnd = 0;
+            keys.PrefixEnd = 0;
+        }
+
+        return keys;
+    }
+
+    /// <summary>Blocks of <paramref name="block"/> entries, beginning at multiples of it, that hold [first, end).</summary>
+    public static int Blocks(int first, int end, int block) => end > first ? (end - 1) / block - first / block + 1 : 0;
+}
+
+/// <summary>What one lane sees of a run of entries, and how its scores are made.</summary>
+public struct AttentionLane
+{
+    /// <summary>First and last entry seen.</summary>
+    public int Low, High;
+
+    /// <summary>The entry at the lane's own position: distances count from it.</summary>
+    public int Centre;
+
+    /// <summary>The lane's bounds over a prefix, whose entries sit at positions 0, 1, ..., or over its own entries.</summary>
+    public static AttentionLane Of(bool inPrefix, int entry, int position, int prefixLength, int window)
+    {
+        AttentionLane lane;
+        lane.Centre = inPrefix ? position : entry;
+        lane.Low = window > 0 ? XMath.Max(0, lane.Centre - window + 1) : 0;
+        lane.High = inPrefix ? prefixLength - 1 : entry;
+        if (inPrefix && window > 0)
+        {
+            lane.High = XMath.Min(lane.High, position + window - 1);
+        }
+
+        return lane;
+    }
+}
+
+/// <summary>Scores and probabilities. F32 activations keep natural units and exact exponentials; half activations count scores in
+/// base 2 and take the approximate instruction.</summary>
+public static class AttentionMath
+{
+    /// <summary>log2(e).</summary>
+    public const float Log2E = 1.44269504088896341f;
+
+    /// <summary>What scores are multiplied by before <see cref="Exponential"/>: 1, or log2(e).</summary>
+    public static float Unit<A>() where A : unmanaged => Element.Is<A, float>() ? 1f : Log2E;
+
+    /// <summary>e^x of a score in the units of <see cref="Unit"/>; 0 of -infinity.</summary>
+    public static float Exponential<A>(float score) where A : unmanaged =>
+        Element.Is<A, float>() ? XMath.Exp(score) : Approximate.Exp2(score);
+
+    /// <summary>A scaled score with soft cap and ALiBi, in natural units.</summary>
+    public static float Shape<A>(float score, float softCap, float slope, int distance) where A : unmanaged
+    {
+        if (softCap > 0)
+        {
+            score = softCap * Tanh<A>(score / softCap);
+        }
+
+        return score - slope * (float)distance;
+    }
+
+    /// <summary>tanh: exact for F32 activations, else from the approximate exponential with an absolute error of some 2^-22, which
+    /// the approximate instruction (2^-10) would not keep below the rounding of scores.</summary>
+    private static float Tanh<A>(float x) where A : unmanaged =>
+        Element.Is<A, float>() ? XMath.Tanh(x) : 1f - 2f * Approximate.Rcp(1f + Approximate.Exp2(2f * Log2E * x));
+
+    /// <summary>What the maximum is taken off as: itself, or 0 where no key was seen yet.</summary>
+    public static float Finite(float maximum) => maximum == float.NegativeInfinity ? 0f : maximum;
+}
