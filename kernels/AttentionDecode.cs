@@ -21,16 +21,36 @@ public static class AttentionDecode
     /// FLOPs: 4 x entries x head_dim per lane. Parameters: <see cref="AttentionRows.AttentionRowsKernel"/>; heads begin at multiples of 16 bytes.
     /// </remarks>
     [Kernel(128)]
-    [Instance(typeof(float), typeof(HeadDim64), typeof(Count1)), Instance(typeof(float), typeof(HeadDim64), typeof(Count2))]
-    [Instance(typeof(float), typeof(HeadDim64), typeof(Count4)), Instance(typeof(float), typeof(HeadDim64), typeof(Count8))]
+    [Instance(typeof(float), typeof(HeadDim64), typeof(Count1)), Instance(typeof(float), typeof(HeadDim64), typeof(Count4))]
+    [Instance(typeof(float), typeof(HeadDim64), typeof(Count8))]
     [Instance(typeof(float), typeof(HeadDim80), typeof(Count1)), Instance(typeof(float), typeof(HeadDim80), typeof(Count4))]
     [Instance(typeof(float), typeof(HeadDim80), typeof(Count8))]
     [Instance(typeof(float), typeof(HeadDim96), typeof(Count1)), Instance(typeof(float), typeof(HeadDim96), typeof(Count4))]
     [Instance(typeof(float), typeof(HeadDim96), typeof(Count8))]
-    [Instance(typeof(float), typeof(HeadDim128), typeof(Count1)), Instance(typeof(float), typeof(HeadDim128), typeof(Count2))]
-    [Instance(typeof(float), typeof(HeadDim128), typeof(Count4)), Instance(typeof(float), typeof(HeadDim128), typeof(Count8))]
-    [Instance(typeof(float), typeof(HeadDim256), typeof(Count1)), Instance(typeof(float), typeof(HeadDim256), typeof(Count2))]
-    [Instance(typeof(float), typeof(HeadDim256), typeof(Count4))]
+    [Instance(typeof(float), typeof(HeadDim128), typeof(Count1)), Instance(typeof(float), typeof(HeadDim128), typeof(Count4))]
+    [Instance(typeof(float), typeof(HeadDim128), typeof(Count8))]
+    [Instance(typeof(float), typeof(HeadDim256), typeof(Count1)), Instance(typeof(float), typeof(HeadDim256), typeof(Count4))]
+    [Instance(typeof(float), typeof(HeadDim256), typeof(Count8))]
+    [Instance(typeof(BFloat16), typeof(HeadDim64), typeof(Count1)), Instance(typeof(BFloat16), typeof(HeadDim64), typeof(Count4))]
+    [Instance(typeof(BFloat16), typeof(HeadDim64), typeof(Count8))]
+    [Instance(typeof(BFloat16), typeof(HeadDim80), typeof(Count1)), Instance(typeof(BFloat16), typeof(HeadDim80), typeof(Count4))]
+    [Instance(typeof(BFloat16), typeof(HeadDim80), typeof(Count8))]
+    [Instance(typeof(BFloat16), typeof(HeadDim96), typeof(Count1)), Instance(typeof(BFloat16), typeof(HeadDim96), typeof(Count4))]
+    [Instance(typeof(BFloat16), typeof(HeadDim96), typeof(Count8))]
+    [Instance(typeof(BFloat16), typeof(HeadDim128), typeof(Count1)), Instance(typeof(BFloat16), typeof(HeadDim128), typeof(Count4))]
+    [Instance(typeof(BFloat16), typeof(HeadDim128), typeof(Count8))]
+    [Instance(typeof(BFloat16), typeof(HeadDim256), typeof(Count1)), Instance(typeof(BFloat16), typeof(HeadDim256), typeof(Count4))]
+    [Instance(typeof(BFloat16), typeof(HeadDim256), typeof(Count8))]
+    [Instance(typeof(Half), typeof(HeadDim64), typeof(Count1)), Instance(typeof(Half), typeof(HeadDim64), typeof(Count4))]
+    [Instance(typeof(Half), typeof(HeadDim64), typeof(Count8))]
+    [Instance(typeof(Half), typeof(HeadDim80), typeof(Count1)), Instance(typeof(Half), typeof(HeadDim80), typeof(Count4))]
+    [Instance(typeof(Half), typeof(HeadDim80), typeof(Count8))]
+    [Instance(typeof(Half), typeof(HeadDim96), typeof(Count1)), Instance(typeof(Half), typeof(HeadDim96), typeof(Count4))]
+    [Instance(typeof(Half), typeof(HeadDim96), typeof(Count8))]
+    [Instance(typeof(Half), typeof(HeadDim128), typeof(Count1)), Instance(typeof(Half), typeof(HeadDim128), typeof(Count4))]
+    [Instance(typeof(Half), typeof(HeadDim128), typeof(Count8))]
+    [Instance(typeof(Half), typeof(HeadDim256), typeof(Count1)), Instance(typeof(Half), typeof(HeadDim256), typeof(Count4))]
+    [Instance(typeof(Half), typeof(HeadDim256), typeof(Count8))]
     public static void AttentionDecodeKernel<A, THeadDim, TLanes>(
         [ReadOnlyView] ArrayView<A> query, long queryRowStride, int queryHeadStride,
         [ReadOnlyView] ArrayView<A> key, [ReadOnlyView] ArrayView<A> value, long keyHeadStride, int keyEntryStride,
@@ -111,14 +131,14 @@ public static class AttentionDecode
 
     /// <summary>Threads that one key lies across: its vectors, rounded up to a power of two, at most a warp.</summary>
     private static int KeyThreads<A, THeadDim>() where A : unmanaged where THeadDim : IHeadDim =>
-        Vectors<A, THeadDim>() > 16 ? 32 : Vectors<A, THeadDim>() > 8 ? 16 : Vectors<A, THeadDim>() > 4 ? 8 : 4;
+        HeadVectors<A, THeadDim>() > 16 ? 32 : HeadVectors<A, THeadDim>() > 8 ? 16 : HeadVectors<A, THeadDim>() > 4 ? 8 : 4;
 
-    private static int Vectors<A, THeadDim>() where A : unmanaged where THeadDim : IHeadDim =>
-        THeadDim.Value / AttentionVectors.Length<A>();
+    private static int HeadVectors<A, THeadDim>() where A : unmanaged where THeadDim : IHeadDim =>
+        THeadDim.Value / Vectors.Chunk<A>();
 
     /// <summary>Vectors of a key that one thread reads.</summary>
     private static int VectorsPerThread<A, THeadDim>() where A : unmanaged where THeadDim : IHeadDim =>
-        (Vectors<A, THeadDim>() + 31) / 32;
+        (HeadVectors<A, THeadDim>() + 31) / 32;
 
     /// <summary>Keys that a thread has under way at a time.</summary>
     private static int KeysAtOnce<TLanes>() where TLanes : ICount => TLanes.Value <= 2 ? 8 : 4;
@@ -132,11 +152,11 @@ public static class AttentionDecode
         where TLanes : ICount
     {
         var threads = KeyThreads<A, THeadDim>();
-        var length = AttentionVectors.Length<A>();
+        var length = Vectors.Chunk<A>();
         var width = VectorsPerThread<A, THeadDim>() * length;
         var unroll = KeysAtOnce<TLanes>();
         var thread = Warp.LaneIdx % threads;
-        var q = LocalMemory.Allocate<float>(TLanes.Value * VectorsPerThread<A, THeadDim>() * AttentionVectors.Length<A>());
+        var q = LocalMemory.Allocate<float>(TLanes.Value * VectorsPerThread<A, THeadDim>() * Vectors.Chunk<A>());
         for (var lane = 0; lane < TLanes.Value; lane++)
         {
             var tileLane = tile.FirstLane + XMath.Min(lane, tile.Lanes - 1);
@@ -145,7 +165,7 @@ public static class AttentionDecode
             LoadPart<A, THeadDim>(query, row * queryRowStride + (long)head * queryHeadStride, thread, q, lane * width);
         }
 
-        var k = LocalMemory.Allocate<float>(VectorsPerThread<A, THeadDim>() * AttentionVectors.Length<A>());
+        var k = LocalMemory.Allocate<float>(VectorsPerThread<A, THeadDim>() * Vectors.Chunk<A>());
         var dots = LocalMemory.Allocate<float>(KeysAtOnce<TLanes>() * TLanes.Value);
         var keysPerStep = 32 / threads;
         var keysPerTurn = keysPerStep * unroll;
@@ -158,7 +178,7 @@ public static class AttentionDecode
                 for (var lane = 0; lane < TLanes.Value; lane++)
                 {
                     var dot = 0f;
-                    for (var i = 0; i < VectorsPerThread<A, THeadDim>() * AttentionVectors.Length<A>(); i++)
+                    for (var i = 0; i < VectorsPerThread<A, THeadDim>() * Vectors.Chunk<A>(); i++)
                     {
                         dot = XMath.Fma(q[lane * width + i], k[i], dot);
                     }
@@ -240,7 +260,7 @@ public static class AttentionDecode
             maximum = XMath.Max(maximum, values[i]);
         }
 
-        maximum = AttentionRows.WarpMax(maximum);
+        maximum = WarpReduce.Max(maximum);
         var sum = 0f;
         for (var i = 0; i < Chunk / 32; i++)
         {
@@ -249,7 +269,7 @@ public static class AttentionDecode
             sum += values[i];
         }
 
-        sum = AttentionRows.WarpSum(sum);
+        sum = WarpReduce.Sum(sum);
         if (Warp.LaneIdx == 0)
         {
             state[0] = maximum;
@@ -265,15 +285,15 @@ public static class AttentionDecode
         where TLanes : ICount
     {
         var threads = KeyThreads<A, THeadDim>();
-        var width = VectorsPerThread<A, THeadDim>() * AttentionVectors.Length<A>();
+        var width = VectorsPerThread<A, THeadDim>() * Vectors.Chunk<A>();
         var thread = Warp.LaneIdx % threads;
-        var sums = LocalMemory.Allocate<float>(TLanes.Value * VectorsPerThread<A, THeadDim>() * AttentionVectors.Length<A>());
-        for (var i = 0; i < TLanes.Value * VectorsPerThread<A, THeadDim>() * AttentionVectors.Length<A>(); i++)
+        var sums = LocalMemory.Allocate<float>(TLanes.Value * VectorsPerThread<A, THeadDim>() * Vectors.Chunk<A>());
+        for (var i = 0; i < TLanes.Value * VectorsPerThread<A, THeadDim>() * Vectors.Chunk<A>(); i++)
         {
             sums[i] = 0f;
         }
 
-        var v = LocalMemory.Allocate<float>(VectorsPerThread<A, THeadDim>() * AttentionVectors.Length<A>());
+        var v = LocalMemory.Allocate<float>(VectorsPerThread<A, THeadDim>() * Vectors.Chunk<A>());
         var keysPerStep = 32 / threads;
         var keysPerTurn = keysPerStep * KeysAtOnce<TLanes>();
         for (var turn = first + Warp.WarpIdx * keysPerTurn; turn < end; turn += Warps * keysPerTurn)
@@ -285,7 +305,7 @@ public static class AttentionDecode
                 for (var lane = 0; lane < TLanes.Value; lane++)
                 {
                     var weight = entry < end ? weights[lane * Chunk + entry - first] : 0f;
-                    for (var i = 0; i < VectorsPerThread<A, THeadDim>() * AttentionVectors.Length<A>(); i++)
+                    for (var i = 0; i < VectorsPerThread<A, THeadDim>() * Vectors.Chunk<A>(); i++)
                     {
                         sums[lane * width + i] = XMath.Fma(weight, v[i], sums[lane * width + i]);
                     }
@@ -293,7 +313,7 @@ public static class AttentionDecode
             }
         }
 
-        for (var i = 0; i < TLanes.Value * VectorsPerThread<A, THeadDim>() * AttentionVectors.Length<A>(); i++)
+        for (var i = 0; i < TLanes.Value * VectorsPerThread<A, THeadDim>() * Vectors.Chunk<A>(); i++)
         {
             for (var step = 0; step < 3; step++)
             {
@@ -312,12 +332,12 @@ public static class AttentionDecode
                 for (var part = 0; part < VectorsPerThread<A, THeadDim>(); part++)
                 {
                     var vector = thread + part * threads;
-                    if (vector < Vectors<A, THeadDim>())
+                    if (vector < HeadVectors<A, THeadDim>())
                     {
-                        for (var i = 0; i < AttentionVectors.Length<A>(); i++)
+                        for (var i = 0; i < Vectors.Chunk<A>(); i++)
                         {
-                            gathered[(Warp.WarpIdx * TLanes.Value + lane) * THeadDim.Value + vector * AttentionVectors.Length<A>() + i] =
-                                sums[lane * width + part * AttentionVectors.Length<A>() + i];
+                            gathered[(Warp.WarpIdx * TLanes.Value + lane) * THeadDim.Value + vector * Vectors.Chunk<A>() + i] =
+                                sums[lane * width + part * Vectors.Chunk<A>() + i];
                         }
                     }
                 }
@@ -333,20 +353,20 @@ public static class AttentionDecode
         for (var part = 0; part < VectorsPerThread<A, THeadDim>(); part++)
         {
             var vector = thread + part * KeyThreads<A, THeadDim>();
-            if (Vectors<A, THeadDim>() % KeyThreads<A, THeadDim>() == 0)
+            if (HeadVectors<A, THeadDim>() % KeyThreads<A, THeadDim>() == 0)
             {
-                AttentionVectors.Load(source, offset + vector * AttentionVectors.Length<A>(), target, at + part * AttentionVectors.Length<A>());
+                Vectors.Load(source.SubView(offset + vector * Vectors.Chunk<A>()), target.SubView(at + part * Vectors.Chunk<A>()), Vectors.Chunk<A>());
             }
             else
             {
-                for (var i = 0; i < AttentionVectors.Length<A>(); i++)
+                for (var i = 0; i < Vectors.Chunk<A>(); i++)
                 {
-                    target[at + part * AttentionVectors.Length<A>() + i] = 0f;
+                    target[at + part * Vectors.Chunk<A>() + i] = 0f;
                 }
 
-                if (vector < Vectors<A, THeadDim>())
+                if (vector < HeadVectors<A, THeadDim>())
                 {
-                    AttentionVectors.Load(source, offset + vector * AttentionVectors.Length<A>(), target, at + part * AttentionVectors.Length<A>());
+                    Vectors.Load(source.SubView(offset + vector * Vectors.Chunk<A>()), target.SubView(at + part * Vectors.Chunk<A>()), Vectors.Chunk<A>());
                 }
             }
         }

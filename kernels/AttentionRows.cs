@@ -177,28 +177,6 @@ public static class AttentionRows
         return dot;
     }
 
-    /// <summary>The sum over the warp, in every lane.</summary>
-    internal static float WarpSum(float value)
-    {
-        for (var mask = 16; mask > 0; mask >>= 1)
-        {
-            value += Warp.ShuffleXor(value, mask);
-        }
-
-        return value;
-    }
-
-    /// <summary>The greatest of the warp, in every lane.</summary>
-    internal static float WarpMax(float value)
-    {
-        for (var mask = 16; mask > 0; mask >>= 1)
-        {
-            value = XMath.Max(value, Warp.ShuffleXor(value, mask));
-        }
-
-        return value;
-    }
-
     private static void AddKeys<A, TColumns>(
         ArrayView<A> key, ArrayView<A> value, long offset, int entryStride, int first, int end, int centre,
         int headDim, float scale, float softCap, float slope, ArrayView<float> q, ArrayView<float> sums, ref float maximum, ref float sum)
@@ -217,7 +195,7 @@ public static class AttentionRows
             var greatest = maximum;
             for (var i = 0; i < Block; i++)
             {
-                var score = AttentionMath.Shape<A>(WarpSum(scores[i]) * scale, softCap, slope, XMath.Abs(centre - block - i));
+                var score = AttentionMath.Shape<A>(WarpReduce.Sum(scores[i]) * scale, softCap, slope, XMath.Abs(centre - block - i));
                 scores[i] = block + i < end ? score * AttentionMath.Unit<A>() : float.NegativeInfinity;
                 greatest = XMath.Max(greatest, scores[i]);
             }

@@ -187,3 +187,81 @@ public static class AttentionMath
     /// <summary>What the maximum is taken off as: itself, or 0 where no key was seen yet.</summary>
     public static float Finite(float maximum) => maximum == float.NegativeInfinity ? 0f : maximum;
 }
+
+/// <summary>The blocks of entries that a tile goes through: those of its prefix, then its own.</summary>
+public struct AttentionBlocks
+{
+    /// <summary>Blocks of the prefix, and in all.</summary>
+    public int PrefixCount, Count;
+
+    /// <summary>First block of the prefix and of the own keys, in blocks from entry 0.</summary>
+    public int PrefixFirst, OwnFirst;
+
+    /// <summary>Where blocks need no mask: from the greatest of the lanes' first entries to the least of their last ones.</summary>
+    public int PrefixLow, PrefixHigh, OwnLow, OwnHigh;
+
+    /// <summary>The blocks of a tile.</summary>
+    /// <param name="tile">The tile.</param>
+    /// <param name="keys">What it reads.</param>
+    /// <param name="window">In positions; 0 for none.</param>
+    /// <param name="block">Entries of a block.</param>
+    public static AttentionBlocks Of(AttentionTile tile, AttentionKeys keys, int window, int block)
+    {
+        AttentionBlocks blocks;
+        blocks.PrefixCount = AttentionKeys.Blocks(keys.PrefixFirst, keys.PrefixEnd, block);
+        blocks.Count = blocks.PrefixCount + AttentionKeys.Blocks(keys.OwnFirst, keys.OwnEnd, block);
+        blocks.PrefixFirst = keys.PrefixFirst / block;
+        blocks.OwnFirst = keys.OwnFirst / block;
+        blocks.PrefixLow = 0;
+        blocks.PrefixHigh = tile.LeastPrefix - 1;
+        blocks.OwnLow = 0;
+        blocks.OwnHigh = tile.LeastEntry;
+        if (window > 0)
+        {
+            blocks.PrefixLow = XMath.Max(0, tile.GreatestPosition - window + 1);
+            blocks.PrefixHigh = XMath.Min(blocks.PrefixHigh, tile.LeastPosition + window - 1);
+            blocks.OwnLow = XMath.Max(0, tile.GreatestEntry - window + 1);
+        }
+
+        return blocks;
+    }
+
+    /// <summary>First entry of block <paramref name="index"/>.</summary>
+    public readonly int First(int index, int block) =>
+        (index < PrefixCount ? PrefixFirst + index : OwnFirst + index - PrefixCount) * block;
+
+    /// <summary>Whether some lane does not see some entry of the block.</summary>
+    public readonly bool NeedsMask(int index, int block)
+    {
+        var first = First(index, block);
+        return index < PrefixCount
+            ? first < PrefixLow || first + block - 1 > PrefixHigh
+            : first < OwnLow || first + block - 1 > OwnHigh;
+    }
+}
+
+/// <summary>What the lanes of a tile are, in shared memory: [lanes, 4] row, entry, position, prefix length.</summary>
+internal static class AttentionLanes
+{
+    /// <summary>Fills the table; lanes past the tile's last repeat it. A barrier must follow.</summary>
+    /// <param name="tile">The tile.</param>
+    /// <param name="list">[rows, 4].</param>
+    /// <param name="groupHeads">Query heads per key-value head.</param>
+    /// <param name="capacity">Lanes of the table.</param>
+    /// <param name="lanes">The table.</param>
+    public static void Fill(AttentionTile tile, ArrayView<int> list, int groupHeads, int capacity, ArrayView<int> lanes)
+    {
+        for (var lane = Group.IdxX; lane < capacity; lane += Group.DimX)
+        {
+            var listed = tile.FirstListed + (tile.FirstLane + XMath.Min(lane, tile.Lanes - 1)) / groupHeads;
+            lanes.Cast<Vec4<int>>()[lane] = list.Cast<Vec4<int>>()[listed];
+        }
+    }
+
+    /// <summary>The bounds of a lane over a prefix or over its own entries.</summary>
+    public static AttentionLane Bounds(ArrayView<int> lanes, int lane, bool inPrefix, int window)
+    {
+        var row = lanes.Cast<Vec4<int>>()[lane];
+        return AttentionLane.Of(inPrefix, row[1], row[2], row[3], window);
+    }
+}
