@@ -13,13 +13,12 @@ public static class AttentionCombine
     /// Reads (head_dim + 2) x 4 bytes per lane and part that the lane sees something of, writes head_dim elements per lane.
     /// FLOPs: 3 x head_dim per lane and part.
     /// </remarks>
-    /// <param name="partials">[parts, rows, heads, head_dim].</param>
-    /// <param name="states">[parts, rows, heads, 2].</param>
-    /// <param name="list">[rows, 4]: see <see cref="AttentionTile"/>; the first grid x rows are merged.</param>
+    /// <param name="partials">[parts, grid x, heads, head_dim].</param>
+    /// <param name="states">[parts, grid x, heads, 2].</param>
+    /// <param name="list">[rows, 8]: see <see cref="AttentionTile"/>; its first grid x rows are merged, in the order of their partial results.</param>
     /// <param name="headDim">Elements of a head.</param>
     /// <param name="heads">Query heads.</param>
     /// <param name="window">In positions; 0 for none.</param>
-    /// <param name="rows">Rows of the batch.</param>
     /// <param name="prefixParts">Parts of prefixes.</param>
     /// <param name="prefixChunk">Entries of a part of a prefix.</param>
     /// <param name="ownChunk">Entries of a part of own keys.</param>
@@ -35,7 +34,7 @@ public static class AttentionCombine
     [Instance(typeof(Half), typeof(Count8)), Instance(typeof(Half), typeof(Count16))]
     public static void AttentionCombineKernel<A, TColumns>(
         [ReadOnlyView] ArrayView<float> partials, [ReadOnlyView] ArrayView<float> states, [ReadOnlyView] ArrayView<int> list,
-        int headDim, int heads, int window, int rows, int prefixParts, int prefixChunk, int ownChunk,
+        int headDim, int heads, int window, int prefixParts, int prefixChunk, int ownChunk,
         ArrayView<A> destination, long destinationRowStride, int destinationHeadStride)
         where A : unmanaged
         where TColumns : ICount
@@ -46,7 +45,7 @@ public static class AttentionCombine
             return;
         }
 
-        var listed = Grid.IdxX * AttentionTile.RowSize;
+        var listed = Grid.IdxX * AttentionTile.ListSize;
         var row = list[listed];
         var entry = list[listed + 1];
         var position = list[listed + 2];
@@ -63,13 +62,13 @@ public static class AttentionCombine
         if (prefix.High >= prefix.Low)
         {
             Merge<A, TColumns>(
-                partials, states, prefix.Low / prefixChunk, prefix.High / prefixChunk + 1, rows, row, heads, head, headDim,
+                partials, states, prefix.Low / prefixChunk, prefix.High / prefixChunk + 1, heads, head, headDim,
                 sums, ref maximum, ref sum);
         }
 
         var own = AttentionLane.Of(false, entry, position, prefixLength, window);
         Merge<A, TColumns>(
-            partials, states, prefixParts + own.Low / ownChunk, prefixParts + own.High / ownChunk + 1, rows, row, heads, head, headDim,
+            partials, states, prefixParts + own.Low / ownChunk, prefixParts + own.High / ownChunk + 1, heads, head, headDim,
             sums, ref maximum, ref sum);
         AttentionRows.StoreHead<A, TColumns>(
             sums, 1f / sum, destination, row * destinationRowStride + (long)head * destinationHeadStride, headDim);
@@ -84,14 +83,14 @@ public static class AttentionCombine
         new(lanes * parts * (headDim + 2) * 4, lanes * headDim * elementBytes, 3 * lanes * parts * headDim);
 
     private static void Merge<A, TColumns>(
-        ArrayView<float> partials, ArrayView<float> states, int first, int end, int rows, int row, int heads, int head, int headDim,
+        ArrayView<float> partials, ArrayView<float> states, int first, int end, int heads, int head, int headDim,
         ArrayView<float> sums, ref float maximum, ref float sum)
         where A : unmanaged
         where TColumns : ICount
     {
         for (var part = first; part < end; part++)
         {
-            var state = ((long)part * rows + row) * heads + head;
+            var state = ((long)part * Grid.DimX + Grid.IdxX) * heads + head;
             var partMaximum = states[2 * state];
             var greatest = XMath.Max(maximum, partMaximum);
             var before = AttentionMath.Exponential<A>(maximum - greatest);

@@ -57,7 +57,7 @@ public static class AttentionDecode
         [ReadOnlyView] ArrayView<A> prefixKey, [ReadOnlyView] ArrayView<A> prefixValue, long prefixHeadStride, int prefixEntryStride,
         [ReadOnlyView] ArrayView<int> tiles, int firstTile, [ReadOnlyView] ArrayView<int> list, [ReadOnlyView] ArrayView<A> slopes,
         int headDim, int heads, int kvHeads, float scale, float softCap, int window,
-        int rows, int prefixParts, int prefixChunk, int ownChunk,
+        int mergedRows, int prefixParts, int prefixChunk, int ownChunk,
         ArrayView<float> partials, ArrayView<float> states,
         ArrayView<A> destination, long destinationRowStride, int destinationHeadStride)
         where A : unmanaged
@@ -89,10 +89,10 @@ public static class AttentionDecode
         for (var lane = Warp.WarpIdx; lane < TLanes.Value; lane += Warps)
         {
             // Lanes past the tile's last take the last one's place, and are not written.
-            var tileLane = tile.FirstLane + XMath.Min(lane, tile.Lanes - 1);
-            var listed = (tile.FirstListed + tileLane / groupHeads) * AttentionTile.RowSize;
+            var tileLane = XMath.Min(lane, tile.Lanes - 1);
+            var listed = tile.Listed(tileLane, groupHeads);
             var bounds = AttentionLane.Of(inPrefix, list[listed + 1], list[listed + 2], list[listed + 3], window);
-            var slope = slopes.Length > 0 ? Element.ToFloat(slopes[Grid.IdxY * groupHeads + tileLane % groupHeads]) : 0f;
+            var slope = slopes.Length > 0 ? Element.ToFloat(slopes[Grid.IdxY * groupHeads + (tile.FirstLane + tileLane) % groupHeads]) : 0f;
             TakeExponentials<A>(scores.SubView(lane * Chunk), state.SubView(2 * lane), first, end, bounds, scale, softCap, slope);
         }
 
@@ -109,9 +109,8 @@ public static class AttentionDecode
                 sum += gathered[warp * TLanes.Value * THeadDim.Value + i];
             }
 
-            var tileLane = tile.FirstLane + lane;
-            var row = list[(tile.FirstListed + tileLane / groupHeads) * AttentionTile.RowSize];
-            var head = Grid.IdxY * groupHeads + tileLane % groupHeads;
+            var row = list[tile.Listed(lane, groupHeads)];
+            var head = Grid.IdxY * groupHeads + (tile.FirstLane + lane) % groupHeads;
             if (tile.Mode == AttentionTile.Whole)
             {
                 destination[row * destinationRowStride + (long)head * destinationHeadStride + d] =
@@ -119,7 +118,7 @@ public static class AttentionDecode
             }
             else
             {
-                var at = ((long)Grid.IdxZ * rows + row) * heads + head;
+                var at = tile.Partial(lane, groupHeads, head, list, mergedRows, heads);
                 partials[at * headDim + d] = sum;
                 if (d < 2)
                 {
@@ -159,9 +158,9 @@ public static class AttentionDecode
         var q = LocalMemory.Allocate<float>(TLanes.Value * VectorsPerThread<A, THeadDim>() * Vectors.Chunk<A>());
         for (var lane = 0; lane < TLanes.Value; lane++)
         {
-            var tileLane = tile.FirstLane + XMath.Min(lane, tile.Lanes - 1);
-            var row = list[(tile.FirstListed + tileLane / groupHeads) * AttentionTile.RowSize];
-            var head = Grid.IdxY * groupHeads + tileLane % groupHeads;
+            var tileLane = XMath.Min(lane, tile.Lanes - 1);
+            var row = list[tile.Listed(tileLane, groupHeads)];
+            var head = Grid.IdxY * groupHeads + (tile.FirstLane + tileLane) % groupHeads;
             LoadPart<A, THeadDim>(query, row * queryRowStride + (long)head * queryHeadStride, thread, q, lane * width);
         }
 

@@ -29,7 +29,7 @@ public static class AttentionRows
     /// <param name="prefixEntryStride">Elements from entry to entry.</param>
     /// <param name="tiles">[tiles, 16]: see <see cref="AttentionTile"/>.</param>
     /// <param name="firstTile">The tile of grid index 0.</param>
-    /// <param name="list">[rows, 4]: see <see cref="AttentionTile"/>.</param>
+    /// <param name="list">[rows, 8]: see <see cref="AttentionTile"/>.</param>
     /// <param name="slopes">[heads] ALiBi slopes, or empty.</param>
     /// <param name="headDim">Elements of a head, at most 32 per column.</param>
     /// <param name="heads">Query heads.</param>
@@ -37,12 +37,12 @@ public static class AttentionRows
     /// <param name="scale">Factor on q . k.</param>
     /// <param name="softCap">0 for none.</param>
     /// <param name="window">In positions; 0 for none.</param>
-    /// <param name="rows">Rows of the batch.</param>
+    /// <param name="mergedRows">Rows that are merged from parts.</param>
     /// <param name="prefixParts">Parts of prefixes; own parts follow them along grid z.</param>
     /// <param name="prefixChunk">Entries of a part of a prefix.</param>
     /// <param name="ownChunk">Entries of a part of own keys.</param>
-    /// <param name="partials">[parts, rows, heads, head_dim] weighted sums of values.</param>
-    /// <param name="states">[parts, rows, heads, 2] maxima of scores and sums of exponentials.</param>
+    /// <param name="partials">[parts, merged rows, heads, head_dim] weighted sums of values.</param>
+    /// <param name="states">[parts, merged rows, heads, 2] maxima of scores and sums of exponentials.</param>
     /// <param name="destination">[rows, heads, head_dim].</param>
     /// <param name="destinationRowStride">Elements from row to row.</param>
     /// <param name="destinationHeadStride">Elements from head to head.</param>
@@ -59,7 +59,7 @@ public static class AttentionRows
         [ReadOnlyView] ArrayView<A> prefixKey, [ReadOnlyView] ArrayView<A> prefixValue, long prefixHeadStride, int prefixEntryStride,
         [ReadOnlyView] ArrayView<int> tiles, int firstTile, [ReadOnlyView] ArrayView<int> list, [ReadOnlyView] ArrayView<A> slopes,
         int headDim, int heads, int kvHeads, float scale, float softCap, int window,
-        int rows, int prefixParts, int prefixChunk, int ownChunk,
+        int mergedRows, int prefixParts, int prefixChunk, int ownChunk,
         ArrayView<float> partials, ArrayView<float> states,
         ArrayView<A> destination, long destinationRowStride, int destinationHeadStride)
         where A : unmanaged
@@ -74,7 +74,7 @@ public static class AttentionRows
 
         var groupHeads = heads / kvHeads;
         var lane = tile.FirstLane + Warp.WarpIdx;
-        var listed = (tile.FirstListed + lane / groupHeads) * AttentionTile.RowSize;
+        var listed = tile.Listed(Warp.WarpIdx, groupHeads);
         var head = Grid.IdxY * groupHeads + lane % groupHeads;
         var row = Warp.Broadcast(list[listed], 0);
         var entry = Warp.Broadcast(list[listed + 1], 0);
@@ -110,7 +110,7 @@ public static class AttentionRows
             return;
         }
 
-        var state = ((long)Grid.IdxZ * rows + row) * heads + head;
+        var state = tile.Partial(Warp.WarpIdx, groupHeads, head, list, mergedRows, heads);
         StoreHead<float, TColumns>(sums, 1f, partials, state * headDim, headDim);
         if (Warp.LaneIdx == 0)
         {

@@ -38,7 +38,7 @@ public static class AttentionTensor
         [ReadOnlyView] ArrayView<A> prefixKey, [ReadOnlyView] ArrayView<A> prefixValue, long prefixHeadStride, int prefixEntryStride,
         [ReadOnlyView] ArrayView<int> tiles, int firstTile, [ReadOnlyView] ArrayView<int> list, [ReadOnlyView] ArrayView<A> slopes,
         int headDim, int heads, int kvHeads, float scale, float softCap, int window,
-        int rows, int prefixParts, int prefixChunk, int ownChunk,
+        int mergedRows, int prefixParts, int prefixChunk, int ownChunk,
         ArrayView<float> partials, ArrayView<float> states,
         ArrayView<A> destination, long destinationRowStride, int destinationHeadStride)
         where A : unmanaged
@@ -142,7 +142,7 @@ public static class AttentionTensor
         if (warpRow < tile.Lanes)
         {
             Finish<A, THeadDim, TFragments>(
-                tile, lanes, warpRow, firstHead, groupHeads, heads, rows, unit, maxima, totals, sums, queries.SubView(warpRow * stride),
+                tile, list, lanes, warpRow, firstHead, groupHeads, heads, mergedRows, unit, maxima, totals, sums, queries.SubView(warpRow * stride),
                 partials, states, destination, destinationRowStride, destinationHeadStride);
         }
     }
@@ -151,7 +151,7 @@ public static class AttentionTensor
     /// <param name="headDim">Elements of a head.</param>
     /// <param name="fragments">Fragments of a warp: the value of TFragments.</param>
     public static int SharedBytes(int headDim, int fragments) =>
-        2 * (64 * fragments + 4 * (headDim > 128 ? 32 : 64)) * (headDim + Pad) + 64 * fragments * 4 * AttentionTile.RowSize;
+        2 * (64 * fragments + 4 * (headDim > 128 ? 32 : 64)) * (headDim + Pad) + 64 * fragments * 4 * AttentionTile.LaneSize;
 
     /// <summary>Entries of a block.</summary>
     private static int Keys<THeadDim>() where THeadDim : IHeadDim => THeadDim.Value > 128 ? 32 : 64;
@@ -178,7 +178,7 @@ public static class AttentionTensor
             var head = firstHead + (tile.FirstLane + XMath.Min(lane, tile.Lanes - 1)) % groupHeads;
             AsyncCopy.Copy16(
                 queries.SubView(lane * (THeadDim.Value + Pad) + d),
-                query.SubView(lanes[lane * AttentionTile.RowSize] * rowStride + (long)head * headStride + d), lane < tile.Lanes);
+                query.SubView(lanes[lane * AttentionTile.LaneSize] * rowStride + (long)head * headStride + d), lane < tile.Lanes);
         }
     }
 
@@ -400,7 +400,8 @@ public static class AttentionTensor
 
     /// <summary>Writes results by way of the warp's own rows of the queries' shared memory, so that rows are written 16 bytes at a time; or a part.</summary>
     private static void Finish<A, THeadDim, TFragments>(
-        AttentionTile tile, ArrayView<int> lanes, int warpRow, int firstHead, int groupHeads, int heads, int rows, float unit,
+        AttentionTile tile, ArrayView<int> list, ArrayView<int> lanes, int warpRow, int firstHead, int groupHeads, int heads, int mergedRows,
+        float unit,
         ArrayView<float> maxima, ArrayView<float> totals, ArrayView<float> sums, ArrayView<A> staging,
         ArrayView<float> partials, ArrayView<float> states,
         ArrayView<A> destination, long destinationRowStride, int destinationHeadStride)
@@ -427,7 +428,7 @@ public static class AttentionTensor
             {
                 var lane = warpRow + warpLane;
                 var head = firstHead + (tile.FirstLane + lane) % groupHeads;
-                var state = ((long)Grid.IdxZ * rows + lanes[lane * AttentionTile.RowSize]) * heads + head;
+                var state = tile.Partial(lane, groupHeads, head, list, mergedRows, heads);
                 var target = partials.SubView(state * THeadDim.Value).Cast<Vec2<float>>();
                 for (var eight = 0; eight < THeadDim.Value / 8; eight++)
                 {
@@ -458,7 +459,7 @@ public static class AttentionTensor
                 {
                     var head = firstHead + (tile.FirstLane + lane) % groupHeads;
                     var target = destination.SubView(
-                        lanes[lane * AttentionTile.RowSize] * destinationRowStride + (long)head * destinationHeadStride + d);
+                        lanes[lane * AttentionTile.LaneSize] * destinationRowStride + (long)head * destinationHeadStride + d);
                     target.Cast<Vec8<A>>()[0] = staging.SubView(warpLane * stride + d).Cast<Vec8<A>>()[0];
                 }
             }

@@ -36,7 +36,7 @@ public static class AttentionTileF32
         [ReadOnlyView] ArrayView<A> prefixKey, [ReadOnlyView] ArrayView<A> prefixValue, long prefixHeadStride, int prefixEntryStride,
         [ReadOnlyView] ArrayView<int> tiles, int firstTile, [ReadOnlyView] ArrayView<int> list, [ReadOnlyView] ArrayView<A> slopes,
         int headDim, int heads, int kvHeads, float scale, float softCap, int window,
-        int rows, int prefixParts, int prefixChunk, int ownChunk,
+        int mergedRows, int prefixParts, int prefixChunk, int ownChunk,
         ArrayView<float> partials, ArrayView<float> states,
         ArrayView<A> destination, long destinationRowStride, int destinationHeadStride)
         where A : unmanaged
@@ -128,7 +128,7 @@ public static class AttentionTileF32
         }
 
         Finish<A, THeadDim, TLanes>(
-            tile, lanes, groupHeads, heads, rows, maxima, totals, sums, partials, states,
+            tile, list, lanes, groupHeads, heads, mergedRows, maxima, totals, sums, partials, states,
             destination, destinationRowStride, destinationHeadStride);
     }
 
@@ -151,7 +151,7 @@ public static class AttentionTileF32
             var head = firstHead + (tile.FirstLane + XMath.Min(lane, tile.Lanes - 1)) % groupHeads;
             AsyncCopy.Copy16(
                 queries.SubView(lane * (THeadDim.Value + 4) + d),
-                query.SubView(lanes[lane * AttentionTile.RowSize] * rowStride + (long)head * headStride + d), lane < tile.Lanes);
+                query.SubView(lanes[lane * AttentionTile.LaneSize] * rowStride + (long)head * headStride + d), lane < tile.Lanes);
         }
     }
 
@@ -315,7 +315,7 @@ public static class AttentionTileF32
     }
 
     private static void Finish<A, THeadDim, TLanes>(
-        AttentionTile tile, ArrayView<int> lanes, int groupHeads, int heads, int rows,
+        AttentionTile tile, ArrayView<int> list, ArrayView<int> lanes, int groupHeads, int heads, int mergedRows,
         ArrayView<float> maxima, ArrayView<float> totals, ArrayView<float> sums, ArrayView<float> partials, ArrayView<float> states,
         ArrayView<A> destination, long destinationRowStride, int destinationHeadStride)
         where A : unmanaged
@@ -330,9 +330,9 @@ public static class AttentionTileF32
             total += Warp.ShuffleXor(total, 2);
             total += Warp.ShuffleXor(total, 1);
             var lane = Group.IdxX / 16 + 16 * i;
-            var row = lanes[lane * AttentionTile.RowSize];
+            var row = lanes[lane * AttentionTile.LaneSize];
             var head = Grid.IdxY * groupHeads + (tile.FirstLane + lane) % groupHeads;
-            var state = ((long)Grid.IdxZ * rows + row) * heads + head;
+            var state = tile.Partial(XMath.Min(lane, tile.Lanes - 1), groupHeads, head, list, mergedRows, heads);
             var whole = tile.Mode == AttentionTile.Whole;
             var factor = whole ? 1f / total : 1f;
             if (lane < tile.Lanes)

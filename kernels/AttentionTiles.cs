@@ -5,8 +5,9 @@ using Rt.Gpu;
 namespace Rt.Kernels;
 
 /// <summary>A tile: lanes of one key-value head that read the same keys together. Made on the host, one per index of grid x.</summary>
-/// <remarks>The list of lanes names rows as [row, entry, position, prefix length]: the row of the batch, its entry in its sequence's slot
-/// (it sees entries 0..entry), its position, and the entries it sees of the prefix (at positions 0..prefix length - 1).
+/// <remarks>The list names rows by <see cref="ListSize"/> ints: the row of the batch, its entry in its sequence's slot (it sees entries
+/// 0..entry), its position, the entries it sees of the prefix (at positions 0..prefix length - 1), and its index among the rows that
+/// are merged from parts.
 /// Lane i of a segment is head i % group heads of row i / group heads of the segment's rows in the list.</remarks>
 public struct AttentionTile
 {
@@ -14,7 +15,10 @@ public struct AttentionTile
     public const int Size = 16;
 
     /// <summary>Ints of a row in the list.</summary>
-    public const int RowSize = 4;
+    public const int ListSize = 8;
+
+    /// <summary>Ints of a lane in shared memory: the first of its row's.</summary>
+    public const int LaneSize = 4;
 
     /// <summary>The tile runs over its prefix and then its own keys, and writes the result.</summary>
     public const int Whole = 0;
@@ -51,6 +55,13 @@ public struct AttentionTile
 
     /// <summary>Least and greatest prefix length of the rows.</summary>
     public int LeastPrefix, GreatestPrefix;
+
+    /// <summary>Where the ints of a lane's row begin in the list.</summary>
+    public readonly int Listed(int lane, int groupHeads) => (FirstListed + (FirstLane + lane) / groupHeads) * ListSize;
+
+    /// <summary>Index of the partial result of a lane: [parts, merged rows, heads].</summary>
+    public readonly long Partial(int lane, int groupHeads, int head, ArrayView<int> list, int mergedRows, int heads) =>
+        ((long)Grid.IdxZ * mergedRows + list[Listed(lane, groupHeads) + 4]) * heads + head;
 
     /// <summary>Reads a tile.</summary>
     public static AttentionTile Read(ArrayView<int> tiles, int index)
@@ -245,7 +256,7 @@ internal static class AttentionLanes
 {
     /// <summary>Fills the table; lanes past the tile's last repeat it. A barrier must follow.</summary>
     /// <param name="tile">The tile.</param>
-    /// <param name="list">[rows, 4].</param>
+    /// <param name="list">[rows, 8].</param>
     /// <param name="groupHeads">Query heads per key-value head.</param>
     /// <param name="capacity">Lanes of the table.</param>
     /// <param name="lanes">The table.</param>
@@ -253,8 +264,8 @@ internal static class AttentionLanes
     {
         for (var lane = Group.IdxX; lane < capacity; lane += Group.DimX)
         {
-            var listed = tile.FirstListed + (tile.FirstLane + XMath.Min(lane, tile.Lanes - 1)) / groupHeads;
-            lanes.Cast<Vec4<int>>()[lane] = list.Cast<Vec4<int>>()[listed];
+            var listed = tile.Listed(XMath.Min(lane, tile.Lanes - 1), groupHeads);
+            lanes.Cast<Vec4<int>>()[lane] = list.Cast<Vec4<int>>()[listed / 4];
         }
     }
 
