@@ -19,6 +19,10 @@ public interface IDevice : IDisposable
     /// <summary>Dtype of activations, keys and values: F64 on the reference device, F32 on cpu.</summary>
     DType ActivationType { get; }
 
+    /// <summary>Dtype of kept keys and values that are updated, and of their velocity: F32, or F64 where activations are. Where it is wider
+    /// than <see cref="ActivationType"/>, attention reads a copy.</summary>
+    DType MasterType => ActivationType == DType.F64 ? DType.F64 : DType.F32;
+
     /// <summary>Allocates zeroed memory; dispose the tensor's storage.</summary>
     /// <exception cref="DeviceException">Out of memory: says what was asked.</exception>
     Tensor Allocate(DType type, int dim0, int dim1, int dim2);
@@ -35,6 +39,12 @@ public interface IDevice : IDisposable
 
     /// <summary>Reads a tensor, widening to F64. Length = element count.</summary>
     void Download(Tensor source, Span<double> destination);
+
+    /// <summary>Runs work that is like work done before: a step of decoding, a pass over the same demonstrations. A device may then start
+    /// it as a whole instead of op by op. The results are those of running it plainly.</summary>
+    /// <param name="state">Given to the work, so that nothing needs to be captured.</param>
+    /// <param name="work">Calls ops of this device.</param>
+    void Repeat<TState>(TState state, Action<TState> work) => work(state);
 
     /// <summary>Announces the rows of the forward pass that follows, so that a device can bring tokens, positions and sequences over once.</summary>
     void Begin(RowBatch rows);
@@ -98,14 +108,17 @@ public interface IDevice : IDisposable
     void LinearAttention(Tensor query, RowBatch rows, int layer, double scale, LinearAttentionForm form, Tensor destination);
 
     /// <summary>The fused meta-gradient update of one layer: G = current - kept; M = G + β M; kept = kept + η M, for keys and values.</summary>
-    /// <param name="current">Keys and values of this pass, each [kv_heads, length, head_dim].</param>
-    /// <param name="kept">The kept keys and values, updated in place.</param>
-    /// <param name="velocity">M, updated in place.</param>
+    /// <param name="current">Keys and values of this pass, each [kv_heads, length, head_dim], in the activation dtype or <see cref="MasterType"/>.</param>
+    /// <param name="kept">The kept keys and values in <see cref="MasterType"/>, updated in place.</param>
+    /// <param name="velocity">M in <see cref="MasterType"/>, updated in place.</param>
     /// <param name="step">Step size, momentum, rounding, masks.</param>
     /// <param name="squaredNorms">[2] in F64: receives the squared Frobenius norms of G for keys and values; null when not wanted.</param>
+    /// <param name="copy">Receives the kept keys and values that are updated, rounded to the activation dtype; null where attention reads
+    /// <paramref name="kept"/> itself.</param>
     /// <remarks>Runs after the same layer's <see cref="Attention"/>, which must read the keys and values kept before this pass.
     /// Reads three and writes two streams. Source: arXiv:2305.13016, equation of section 3 with momentum.</remarks>
-    void AccumulateMetaGradient(KvLayer current, KvLayer kept, KvLayer velocity, in MetaGradientStep step, Tensor? squaredNorms);
+    void AccumulateMetaGradient(
+        KvLayer current, KvLayer kept, KvLayer velocity, in MetaGradientStep step, Tensor? squaredNorms, KvLayer? copy = null);
 
     /// <summary>Replaces rows of x by vectors, or adds vectors to them.</summary>
     /// <param name="x">[rows, width], changed in place.</param>

@@ -11,7 +11,7 @@ public sealed class KvCache : IDisposable
     private readonly KvLayer[] _layers;
     private readonly Storage[] _storages;
 
-    /// <param name="device">Where the cache lives; its activation dtype is the cache's.</param>
+    /// <param name="device">Where the cache lives.</param>
     /// <param name="layers">Number of layers that can be asked for.</param>
     /// <param name="slots">Number of sequences.</param>
     /// <param name="kvHeads">Key-value heads per layer.</param>
@@ -19,7 +19,8 @@ public sealed class KvCache : IDisposable
     /// <param name="headDim">Width of one head.</param>
     /// <param name="shareLayers">One buffer stands for every layer: for passes that need the new keys and values of a layer
     /// only until that layer is done, as the think pass does.</param>
-    public KvCache(IDevice device, int layers, int slots, int kvHeads, int capacity, int headDim, bool shareLayers = false)
+    /// <param name="type">Dtype of the entries; null for the device's activation dtype.</param>
+    public KvCache(IDevice device, int layers, int slots, int kvHeads, int capacity, int headDim, bool shareLayers = false, DType? type = null)
     {
         Slots = slots;
         KvHeads = kvHeads;
@@ -35,8 +36,8 @@ public sealed class KvCache : IDisposable
                 continue;
             }
 
-            var key = device.Allocate(device.ActivationType, slots * kvHeads, capacity, headDim);
-            var value = device.Allocate(device.ActivationType, slots * kvHeads, capacity, headDim);
+            var key = device.Allocate(type ?? device.ActivationType, slots * kvHeads, capacity, headDim);
+            var value = device.Allocate(type ?? device.ActivationType, slots * kvHeads, capacity, headDim);
             _storages[2 * layer] = key.Storage;
             _storages[2 * layer + 1] = value.Storage;
             _layers[layer] = new KvLayer(key, value);

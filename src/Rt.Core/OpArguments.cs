@@ -64,7 +64,7 @@ public enum LinearAttentionForm
 /// <summary>One update of kept keys and values by their meta-gradient. arXiv:2305.13016.</summary>
 /// <param name="StepSize">η in KV = KV + η M.</param>
 /// <param name="Momentum">β in M = G + β M.</param>
-/// <param name="Precision">Dtype to which every intermediate is rounded: the activation dtype for none,
+/// <param name="Precision">Dtype to which every intermediate is rounded: the device's master dtype for none,
 /// the model's dtype for parity with the published code.</param>
 /// <param name="UpdateKey">False leaves keys and their velocity as they are.</param>
 /// <param name="UpdateValue">False leaves values and their velocity as they are.</param>

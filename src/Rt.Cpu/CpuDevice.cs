@@ -278,7 +278,7 @@ public sealed partial class CpuDevice : IDevice
 
     /// <inheritdoc/>
     public void AccumulateMetaGradient(
-        KvLayer current, KvLayer kept, KvLayer velocity, in MetaGradientStep step, Tensor? squaredNorms)
+        KvLayer current, KvLayer kept, KvLayer velocity, in MetaGradientStep step, Tensor? squaredNorms, KvLayer? copy = null)
     {
         const string Op = nameof(AccumulateMetaGradient);
         CheckUpdate(Op, current.Key, kept.Key, velocity.Key);
@@ -290,6 +290,19 @@ public sealed partial class CpuDevice : IDevice
         }
 
         _ops.AccumulateMetaGradient(current, kept, velocity, step, squaredNorms);
+        if (copy is { } rounded)
+        {
+            CopyUpdated(kept.Key, rounded.Key, step.UpdateKey);
+            CopyUpdated(kept.Value, rounded.Value, step.UpdateValue);
+        }
+
+        void CopyUpdated(Tensor source, Tensor destination, bool updated)
+        {
+            if (updated)
+            {
+                Copy(source, destination);
+            }
+        }
     }
 
     private static void CheckUpdate(string op, Tensor current, Tensor kept, Tensor velocity)

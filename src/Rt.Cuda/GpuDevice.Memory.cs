@@ -7,17 +7,24 @@ namespace Rt.Cuda;
 
 public sealed unsafe partial class GpuDevice
 {
+    // Elements converted at once; the host's copy of longer tensors stays bounded.
+    private const int LongestRun = 1 << 22;
+
+    // An op may ask for several lists: none is so long that the next ones would need its place.
+    private const int SmallestShare = 8;
+
     private readonly List<GpuStorage> _imported = [];
-    private readonly List<int> _indices = [];
+    private readonly List<GpuStorage> _indexStorages = [];
     private byte[] _staging = new byte[4096];
-    private GpuStorage? _indexStorage;
+    private int[] _indices = [];
+    private int _indicesUsed;
     private bool _disposed;
 
     /// <inheritdoc/>
     public Tensor Allocate(DType type, int dim0, int dim1, int dim2)
     {
         var storage = NewStorage(Math.Max(1, (long)dim0 * dim1 * dim2) * type.Bytes());
-        _launcher.Clear(storage.Address, storage.ByteLength);
+        ClearBytes(storage.Address, storage.ByteLength);
         return new Tensor(storage, type, 0, dim0, dim1, dim2);
     }
 
@@ -66,21 +73,22 @@ public sealed unsafe partial class GpuDevice
     public void Upload(ReadOnlySpan<double> source, Tensor destination)
     {
         CheckLength(source.Length, destination);
-        var (runs, runLength) = Runs(destination);
         var elementBytes = destination.DType.Bytes();
         var address = Memory(destination).Address;
-        var bytes = Staging((long)runLength * elementBytes);
-        for (var run = 0; run < runs; run++)
+        for (var done = 0; done < source.Length;)
         {
+            var (offset, length) = Run(destination, done);
+            var bytes = Staging((long)length * elementBytes);
             fixed (byte* pointer = bytes)
             {
-                for (var k = 0; k < runLength; k++)
+                for (var k = 0; k < length; k++)
                 {
-                    HostTensors.Store(pointer, k, destination.DType, source[run * runLength + k]);
+                    HostTensors.Store(pointer, k, destination.DType, source[done + k]);
                 }
             }
 
-            _launcher.Upload(bytes, address + RunOffset(destination, run, runLength) * elementBytes);
+            Send(bytes, address + offset * elementBytes);
+            done += length;
         }
     }
 
@@ -88,16 +96,18 @@ public sealed unsafe partial class GpuDevice
     public void Download(Tensor source, Span<float> destination)
     {
         CheckLength(destination.Length, source);
-        var (runs, runLength) = Runs(source);
-        for (var run = 0; run < runs; run++)
+        for (var done = 0; done < destination.Length;)
         {
-            fixed (byte* pointer = DownloadRun(source, run, runLength))
+            var bytes = Receive(source, done, out var length);
+            fixed (byte* pointer = bytes)
             {
-                for (var k = 0; k < runLength; k++)
+                for (var k = 0; k < length; k++)
                 {
-                    destination[run * runLength + k] = (float)HostTensors.Load(pointer, k, source.DType);
+                    destination[done + k] = (float)HostTensors.Load(pointer, k, source.DType);
                 }
             }
+
+            done += length;
         }
     }
 
@@ -105,16 +115,18 @@ public sealed unsafe partial class GpuDevice
     public void Download(Tensor source, Span<double> destination)
     {
         CheckLength(destination.Length, source);
-        var (runs, runLength) = Runs(source);
-        for (var run = 0; run < runs; run++)
+        for (var done = 0; done < destination.Length;)
         {
-            fixed (byte* pointer = DownloadRun(source, run, runLength))
+            var bytes = Receive(source, done, out var length);
+            fixed (byte* pointer = bytes)
             {
-                for (var k = 0; k < runLength; k++)
+                for (var k = 0; k < length; k++)
                 {
-                    destination[run * runLength + k] = HostTensors.Load(pointer, k, source.DType);
+                    destination[done + k] = HostTensors.Load(pointer, k, source.DType);
                 }
             }
+
+            done += length;
         }
     }
 
@@ -122,28 +134,76 @@ public sealed unsafe partial class GpuDevice
     internal void UploadRaw<T>(ReadOnlySpan<T> source, in Tensor destination) where T : unmanaged
     {
         CheckRaw<T>(source.Length, destination);
-        _launcher.Upload(MemoryMarshal.AsBytes(source), Memory(destination).Address + destination.Offset * sizeof(T));
+        Send(MemoryMarshal.AsBytes(source), Memory(destination).Address + destination.Offset * sizeof(T));
     }
 
     /// <summary>Reads elements as they are from a contiguous tensor with elements of that size.</summary>
     internal void DownloadRaw<T>(in Tensor source, Span<T> destination) where T : unmanaged
     {
         CheckRaw<T>(destination.Length, source);
+        _recorder.Flush();
         _launcher.Download(Memory(source).Address + source.Offset * sizeof(T), MemoryMarshal.AsBytes(destination));
     }
 
-    /// <summary>Row indices as an I32 vector on the device, valid for the launches of the op that asks.</summary>
+    /// <summary>Indices as an I32 vector on the device, valid for the launches of the op that asks.</summary>
+    /// <remarks>Every call has its own place until the launches that read it are on their way. Indices that are already there are not sent
+    /// again, so that a repeated step sends none.</remarks>
     internal Tensor Indices(ReadOnlySpan<int> indices)
     {
-        if (_indexStorage is null || _indexStorage.ByteLength < 4L * indices.Length)
+        if (_indexStorages.Count == 0 || _indicesUsed + indices.Length > _indices.Length)
         {
-            _indexStorage?.Dispose();
-            _indexStorage = NewStorage(Math.Max(4096, 8L * indices.Length));
+            if (_indexStorages.Count == 0 || SmallestShare * indices.Length > _indices.Length)
+            {
+                // The old place stays as it is: deferred launches may read it.
+                _indices = new int[Math.Max(1 << 14, 2 * SmallestShare * indices.Length)];
+                _indexStorages.Add(NewStorage(4L * _indices.Length));
+                _launcher.Clear(_indexStorages[^1].Address, 4L * _indices.Length);
+            }
+            else
+            {
+                _recorder.Flush();
+            }
+
+            _indicesUsed = 0;
         }
 
-        var tensor = new Tensor(_indexStorage, DType.I32, 0, 1, 1, indices.Length);
-        UploadRaw(indices, tensor);
+        var storage = _indexStorages[^1];
+        var tensor = new Tensor(storage, DType.I32, _indicesUsed, 1, 1, indices.Length);
+        var known = _indices.AsSpan(_indicesUsed, indices.Length);
+        if (!known.SequenceEqual(indices))
+        {
+            indices.CopyTo(known);
+            _launcher.Upload(MemoryMarshal.AsBytes(indices), storage.Address + 4L * _indicesUsed);
+        }
+
+        _indicesUsed += indices.Length;
         return tensor;
+    }
+
+    /// <summary>Copies bytes on the device.</summary>
+    internal void CopyBytes(long source, long destination, long bytes)
+    {
+        if (_recorder.IsRecording)
+        {
+            _recorder.Copy(source, destination, bytes);
+        }
+        else
+        {
+            _launcher.Copy(source, destination, bytes);
+        }
+    }
+
+    /// <summary>Writes zeros.</summary>
+    internal void ClearBytes(long address, long bytes)
+    {
+        if (_recorder.IsRecording)
+        {
+            _recorder.Clear(address, bytes);
+        }
+        else
+        {
+            _launcher.Clear(address, bytes);
+        }
     }
 
     /// <summary>The memory behind a tensor.</summary>
@@ -161,6 +221,8 @@ public sealed unsafe partial class GpuDevice
     {
         if (!_disposed)
         {
+            // Deferred launches may still use it.
+            _recorder.Flush();
             _launcher.Free(address);
         }
     }
@@ -172,8 +234,12 @@ public sealed unsafe partial class GpuDevice
             storage.Dispose();
         }
 
-        _imported.Clear();
-        _indexStorage?.Dispose();
+        foreach (var storage in _indexStorages)
+        {
+            storage.Dispose();
+        }
+
+        _batch.Release();
         _disposed = true;
     }
 
@@ -182,27 +248,39 @@ public sealed unsafe partial class GpuDevice
         const int Piece = 1 << 30;
         for (long done = 0; done < bytes; done += Piece)
         {
-            _launcher.Upload(new ReadOnlySpan<byte>(source + done, (int)Math.Min(Piece, bytes - done)), address + done);
+            Send(new ReadOnlySpan<byte>(source + done, (int)Math.Min(Piece, bytes - done)), address + done);
         }
     }
 
-    private ReadOnlySpan<byte> DownloadRun(in Tensor source, int run, int runLength)
+    /// <summary>Writes host bytes after everything asked for so far.</summary>
+    private void Send(ReadOnlySpan<byte> source, long address)
+    {
+        _recorder.Flush();
+        _launcher.Upload(source, address);
+    }
+
+    /// <summary>Reads the run of elements that begins at element <paramref name="done"/>.</summary>
+    private ReadOnlySpan<byte> Receive(in Tensor source, int done, out int length)
     {
         var elementBytes = source.DType.Bytes();
-        var bytes = Staging((long)runLength * elementBytes);
-        _launcher.Download(Memory(source).Address + RunOffset(source, run, runLength) * elementBytes, bytes);
+        (var offset, length) = Run(source, done);
+        var bytes = Staging((long)length * elementBytes);
+        _recorder.Flush();
+        _launcher.Download(Memory(source).Address + offset * elementBytes, bytes);
         return bytes;
     }
 
-    /// <summary>How many runs of adjacent elements a tensor has, and how long they are.</summary>
-    private static (int Count, int Length) Runs(in Tensor tensor) =>
-        tensor.Count == 0 ? (0, 0)
-        : tensor.IsContiguous ? (1, checked((int)tensor.Count))
-        : (tensor.Dim0 * tensor.Dim1, tensor.Dim2);
+    /// <summary>The adjacent elements from element <paramref name="done"/> on, counted in row-major order: a row, or many where rows adjoin.</summary>
+    private static (long Offset, int Length) Run(in Tensor tensor, int done)
+    {
+        if (tensor.IsContiguous)
+        {
+            return (tensor.Offset + done, (int)Math.Min(LongestRun, tensor.Count - done));
+        }
 
-    private static long RunOffset(in Tensor tensor, int run, int runLength) => runLength == tensor.Count
-        ? tensor.Offset
-        : tensor.Offset + run / tensor.Dim1 * tensor.Stride0 + run % tensor.Dim1 * tensor.Stride1;
+        var row = done / tensor.Dim2;
+        return (tensor.Offset + row / tensor.Dim1 * tensor.Stride0 + row % tensor.Dim1 * tensor.Stride1, tensor.Dim2);
+    }
 
     private Span<byte> Staging(long bytes)
     {

@@ -12,6 +12,7 @@ public sealed partial class GpuDevice : IDevice
     private readonly ILauncher _launcher;
     private readonly KernelLaunch _launch;
     private readonly ScratchSpace _scratch;
+    private readonly LaunchRecorder _recorder;
 
     /// <param name="launcher">Runs the kernels; disposed with the device.</param>
     /// <param name="activationType">F32, BF16 or F16: dtype of activations, keys and values.</param>
@@ -29,6 +30,7 @@ public sealed partial class GpuDevice : IDevice
         Options = options ?? new GpuOptions();
         _launch = new KernelLaunch(this);
         _scratch = new ScratchSpace(this);
+        _recorder = new LaunchRecorder(launcher) { Flushed = () => _indicesUsed = 0 };
     }
 
     /// <summary>What the device was made with.</summary>
@@ -68,15 +70,53 @@ public sealed partial class GpuDevice : IDevice
     internal Scratch Scratch() => new(_scratch);
 
     /// <summary>Starts a kernel.</summary>
-    internal void Launch(KernelEntry entry, GridSize grid, int sharedBytes, ReadOnlySpan<byte> arguments) =>
-        _launcher.Launch(entry, grid, sharedBytes, arguments);
+    internal void Launch(KernelEntry entry, GridSize grid, int sharedBytes, ReadOnlySpan<byte> arguments)
+    {
+        if (_recorder.IsRecording)
+        {
+            _recorder.Launch(entry, grid, sharedBytes, arguments);
+        }
+        else
+        {
+            _launcher.Launch(entry, grid, sharedBytes, arguments);
+        }
+    }
 
     /// <summary>Groups of <paramref name="size"/> that cover <paramref name="count"/> elements.</summary>
     internal static int Groups(long count, int size) => checked((int)((count + size - 1) / size));
 
+    /// <summary>Stretches of launches started one by one, and as graphs, in <see cref="Repeat"/>.</summary>
+    internal (long Launched, long Replayed) Sections => (_recorder.SectionsLaunched, _recorder.SectionsReplayed);
+
+    /// <inheritdoc/>
+    /// <remarks>Launches are deferred to the end of the work, or to the next value that is read or written in between. Where they equal
+    /// launches that were seen before, arguments included, a recorded graph of them is started.</remarks>
+    public void Repeat<TState>(TState state, Action<TState> work)
+    {
+        if (!Options.Graphs)
+        {
+            work(state);
+            return;
+        }
+
+        _recorder.Enter();
+        try
+        {
+            work(state);
+        }
+        catch
+        {
+            _recorder.Abandon();
+            throw;
+        }
+
+        _recorder.Leave();
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
+        _recorder.Dispose();
         _scratch.Release();
         ReleaseMemory();
         _launcher.Dispose();

@@ -32,7 +32,7 @@ public sealed record ThinkOptions
     /// <summary>Positions of passes after the first.</summary>
     public PositionsMode Positions { get; init; }
 
-    /// <summary>Dtype to which the update's arithmetic is rounded: null for the device's activation dtype (the F32 master),
+    /// <summary>Dtype to which the update's arithmetic is rounded: null for the device's master dtype (F32),
     /// the model's dtype for parity with the published code.</summary>
     public DType? Precision { get; init; }
 
@@ -83,7 +83,7 @@ public static class DeepThinking
         }
 
         model.Require(demonstrationIds, demonstrationIds.Length);
-        var precision = options.Precision ?? model.Device.ActivationType;
+        var precision = options.Precision ?? model.Device.MasterType;
         var kept = new KeptKv(model, new KeptKvOrigin
         {
             DemonstrationIds = demonstrationIds,
@@ -107,6 +107,7 @@ public static class DeepThinking
             }
 
             RoundTo(precision, kept.Cache, model.Device);
+            kept.CacheToMaster();
             return kept;
         }
         catch
@@ -261,7 +262,8 @@ public static class DeepThinking
 
         var update = new UpdateHook(kept, start, count, options, firsts);
         using var scope = model.Attach(update);
-        model.Transformer.Forward(rows, workspace, LastBlock.KeysAndValues);
+        model.Device.Repeat(
+            (model.Transformer, rows, workspace), static pass => pass.Transformer.Forward(pass.rows, pass.workspace, LastBlock.KeysAndValues));
         for (var i = start; i < start + count; i++)
         {
             changes[i] = update.Changes(i - start);
@@ -271,7 +273,7 @@ public static class DeepThinking
                 StepSize = options.StepSize,
                 Momentum = options.Momentum,
                 Positions = options.Positions,
-                Precision = options.Precision ?? model.Device.ActivationType,
+                Precision = options.Precision ?? model.Device.MasterType,
             };
         }
     }
@@ -313,7 +315,7 @@ public static class DeepThinking
         {
             var updated = options.Layers?.Contains(layer) ?? true;
             var step = new MetaGradientStep(
-                options.StepSize, options.Momentum, options.Precision ?? device.ActivationType,
+                options.StepSize, options.Momentum, options.Precision ?? device.MasterType,
                 updated && options.UpdateKey, updated && options.UpdateValue);
             foreach (var sequence in rows.Sequences)
             {
@@ -321,11 +323,12 @@ public static class DeepThinking
                 var current = new KvLayer(
                     rows.Cache.Key(layer, sequence.Slot, set.Length), rows.Cache.Value(layer, sequence.Slot, set.Length));
                 var squares = _squares.Slice(sequence.Slot, 1).SliceRows(layer, 1);
-                device.AccumulateMetaGradient(current, set.Cache[layer], set.Velocity[layer], step, squares.SliceColumns(0, 2));
+                device.AccumulateMetaGradient(
+                    current, set.Master[layer], set.Velocity[layer], step, squares.SliceColumns(0, 2), set.CopyOf(layer));
                 if (firsts is not null)
                 {
                     device.AccumulateMetaGradient(
-                        firsts[start + sequence.Slot].Cache[layer], set.Cache[layer], set.Velocity[layer],
+                        firsts[start + sequence.Slot].Master[layer], set.Master[layer], set.Velocity[layer],
                         step with { UpdateKey = false, UpdateValue = false }, squares.SliceColumns(2, 2));
                 }
             }

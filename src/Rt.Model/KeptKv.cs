@@ -47,8 +47,10 @@ public sealed class KeptKv : IDisposable
     {
         Model = model;
         Origin = origin;
-        Cache = model.NewCache(1, origin.DemonstrationIds.Length);
-        Velocity = model.NewCache(1, origin.DemonstrationIds.Length);
+        var length = origin.DemonstrationIds.Length;
+        Cache = model.NewCache(1, length);
+        Master = model.Device.MasterType == model.Device.ActivationType ? Cache : model.NewCache(1, length, type: model.Device.MasterType);
+        Velocity = model.NewCache(1, length, type: model.Device.MasterType);
     }
 
     /// <summary>The model they belong to.</summary>
@@ -60,28 +62,36 @@ public sealed class KeptKv : IDisposable
     /// <summary>Number of entries: demonstration tokens.</summary>
     public int Length => Origin.DemonstrationIds.Length;
 
+    /// <summary>What attention reads.</summary>
     internal KvCache Cache { get; }
+
+    /// <summary>What is updated, kept and saved: <see cref="Cache"/> itself where activations are not narrower.</summary>
+    internal KvCache Master { get; }
 
     internal KvCache Velocity { get; }
 
     /// <summary>Keys of a layer, [kv_heads x length x head_dim] row-major.</summary>
-    public double[] Keys(int layer) => Download(Cache[layer].Key);
+    public double[] Keys(int layer) => Download(Master[layer].Key);
 
     /// <summary>Values of a layer, [kv_heads x length x head_dim] row-major.</summary>
-    public double[] Values(int layer) => Download(Cache[layer].Value);
+    public double[] Values(int layer) => Download(Master[layer].Value);
+
+    /// <summary>What an update also writes besides <see cref="Master"/>.</summary>
+    internal KvLayer? CopyOf(int layer) => Master == Cache ? null : Cache[layer];
+
+    /// <summary>Makes what attention reads follow what is kept.</summary>
+    internal void MasterToCache() => CopyLayers(Master, Cache);
+
+    /// <summary>Takes over keys and values that a forward pass has written.</summary>
+    internal void CacheToMaster() => CopyLayers(Cache, Master);
 
     /// <summary>An independent copy; changing one leaves the other.</summary>
     public KeptKv Fork()
     {
         var fork = new KeptKv(Model, Origin);
-        for (var layer = 0; layer < Cache.Layers; layer++)
-        {
-            Model.Device.Copy(Cache[layer].Key, fork.Cache[layer].Key);
-            Model.Device.Copy(Cache[layer].Value, fork.Cache[layer].Value);
-            Model.Device.Copy(Velocity[layer].Key, fork.Velocity[layer].Key);
-            Model.Device.Copy(Velocity[layer].Value, fork.Velocity[layer].Value);
-        }
-
+        CopyLayers(Master, fork.Master);
+        CopyLayers(Velocity, fork.Velocity);
+        fork.MasterToCache();
         return fork;
     }
 
@@ -116,8 +126,8 @@ public sealed class KeptKv : IDisposable
         long[] shape = [Cache.KvHeads, Length, Cache.HeadDim];
         for (var layer = 0; layer < Cache.Layers; layer++)
         {
-            Add($"layers.{layer}.key", Cache[layer].Key);
-            Add($"layers.{layer}.value", Cache[layer].Value);
+            Add($"layers.{layer}.key", Master[layer].Key);
+            Add($"layers.{layer}.value", Master[layer].Value);
             if (withVelocity)
             {
                 Add($"layers.{layer}.key_velocity", Velocity[layer].Key);
@@ -167,8 +177,8 @@ public sealed class KeptKv : IDisposable
             var withVelocity = file.Entries.ContainsKey("layers.0.key_velocity");
             for (var layer = 0; layer < config.NumHiddenLayers; layer++)
             {
-                Read($"layers.{layer}.key", kept.Cache[layer].Key);
-                Read($"layers.{layer}.value", kept.Cache[layer].Value);
+                Read($"layers.{layer}.key", kept.Master[layer].Key);
+                Read($"layers.{layer}.value", kept.Master[layer].Value);
                 if (withVelocity)
                 {
                     Read($"layers.{layer}.key_velocity", kept.Velocity[layer].Key);
@@ -176,6 +186,7 @@ public sealed class KeptKv : IDisposable
                 }
             }
 
+            kept.MasterToCache();
             kept.HasVelocity = withVelocity;
             metadata.RequireTensors((withVelocity ? 4 : 2) * config.NumHiddenLayers);
             return kept;
@@ -197,6 +208,19 @@ public sealed class KeptKv : IDisposable
     {
         Cache.Dispose();
         Velocity.Dispose();
+        if (Master != Cache)
+        {
+            Master.Dispose();
+        }
+    }
+
+    private void CopyLayers(KvCache source, KvCache destination)
+    {
+        for (var layer = 0; layer < source.Layers && source != destination; layer++)
+        {
+            Model.Device.Copy(source[layer].Key, destination[layer].Key);
+            Model.Device.Copy(source[layer].Value, destination[layer].Value);
+        }
     }
 
     private double[] Download(Tensor tensor)

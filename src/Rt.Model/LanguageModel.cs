@@ -196,8 +196,9 @@ public sealed class LanguageModel : IDisposable
     /// <param name="slots">Sequences.</param>
     /// <param name="capacity">Entries per sequence.</param>
     /// <param name="shareLayers">See <see cref="KvCache"/>.</param>
-    public KvCache NewCache(int slots, int capacity, bool shareLayers = false) => new(
-        Device, Config.NumHiddenLayers, slots, Config.NumKeyValueHeads, capacity, Config.HeadDim, shareLayers);
+    /// <param name="type">Dtype of the entries; null for the activation dtype.</param>
+    public KvCache NewCache(int slots, int capacity, bool shareLayers = false, DType? type = null) => new(
+        Device, Config.NumHiddenLayers, slots, Config.NumKeyValueHeads, capacity, Config.HeadDim, shareLayers, type);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -133,7 +133,7 @@ public sealed class BenchTests(LanguageModel model, ulong seed, CancellationToke
     {
         // Several passes make a repetition, so that the clock and the waking of threads do not matter.
         const int Passes = 10;
-        KvCache[] caches = [.. Enumerable.Range(0, 3).Select(_ => model.NewCache(1, spec.Length))];
+        KvCache[] caches = [.. Enumerable.Range(0, 3).Select(i => model.NewCache(1, spec.Length, type: i == 0 ? null : model.Device.MasterType))];
         var device = model.Device;
         var values = RandomValues(caches[0][0].Key.Count);
         foreach (var cache in caches)
@@ -146,7 +146,7 @@ public sealed class BenchTests(LanguageModel model, ulong seed, CancellationToke
         }
 
         var norms = device.Allocate(DType.F64, 1, 1, 2);
-        var step = new MetaGradientStep(Think.StepSize, Think.Momentum, device.ActivationType);
+        var step = new MetaGradientStep(Think.StepSize, Think.Momentum, device.MasterType);
         return new BenchTest(spec, "ms", Passes, BenchLimit.ReadBandwidth, meter =>
         {
             meter.Start();

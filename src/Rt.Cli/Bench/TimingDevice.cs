@@ -31,6 +31,12 @@ public sealed class TimingDevice(IDevice inner, OpLedger ledger) : IDevice
     }
 
     /// <inheritdoc/>
+    public DType MasterType => inner.MasterType;
+
+    /// <inheritdoc/>
+    public void Repeat<TState>(TState state, Action<TState> work) => inner.Repeat(state, work);
+
+    /// <inheritdoc/>
     public Tensor Import(Tensor host) => inner.Import(host);
 
     /// <inheritdoc/>
@@ -178,15 +184,15 @@ public sealed class TimingDevice(IDevice inner, OpLedger ledger) : IDevice
 
     /// <inheritdoc/>
     public void AccumulateMetaGradient(
-        KvLayer current, KvLayer kept, KvLayer velocity, in MetaGradientStep step, Tensor? squaredNorms)
+        KvLayer current, KvLayer kept, KvLayer velocity, in MetaGradientStep step, Tensor? squaredNorms, KvLayer? copy = null)
     {
         var start = Stopwatch.GetTimestamp();
-        inner.AccumulateMetaGradient(current, kept, velocity, step, squaredNorms);
+        inner.AccumulateMetaGradient(current, kept, velocity, step, squaredNorms, copy);
         // Reads current, kept and velocity, writes kept and velocity; where nothing is updated, only current and kept are read.
         var streams = (step.UpdateKey ? 5 : 2) + (step.UpdateValue ? 5 : 2);
         Note(
             start, new OpKey(nameof(AccumulateMetaGradient), current.Key.Rows, (current.Key.Columns, streams)),
-            Moved((double)streams * current.Key.Count * ActivationBytes));
+            Moved((double)streams * current.Key.Count * kept.Key.DType.Bytes()));
     }
 
     /// <inheritdoc/>

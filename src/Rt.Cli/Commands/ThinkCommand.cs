@@ -216,7 +216,7 @@ internal sealed class ThinkCommand : CliCommand
         ["step_size"] = JsonReport.Number(options.StepSize),
         ["momentum"] = JsonReport.Number(options.Momentum),
         ["positions"] = options.Positions == PositionsMode.Paper ? "paper" : "aligned",
-        ["precision"] = (options.Precision ?? model.Device.ActivationType).ToString(),
+        ["precision"] = (options.Precision ?? model.Device.MasterType).ToString(),
         ["layers"] = options.Layers is { } layers ? JsonReport.Ids(layers) : "all",
         ["update_key"] = options.UpdateKey,
         ["update_value"] = options.UpdateValue,

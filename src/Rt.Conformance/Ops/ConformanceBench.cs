@@ -60,6 +60,20 @@ public sealed class ConformanceBench : IDisposable
         return tensor;
     }
 
+    /// <summary>Normal numbers [dim0, dim1, dim2] in the device's master dtype, rounded to F32 on every device.</summary>
+    public Tensor Masters(int dim0, int dim1, int dim2, double scale = 1)
+    {
+        var tensor = Own(Device.Allocate(Device.MasterType, dim0, dim1, dim2));
+        var values = Normals(tensor.Count, scale);
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = (float)values[i];
+        }
+
+        Device.Upload(values, tensor);
+        return tensor;
+    }
+
     /// <summary>Activations of zeros.</summary>
     public Tensor Zeros(int dim0, int dim1, int dim2) => Own(Device.Allocate(Device.ActivationType, dim0, dim1, dim2));
 

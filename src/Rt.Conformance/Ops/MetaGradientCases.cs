@@ -34,17 +34,21 @@ internal static class MetaGradientCases
 
     private static void Run(ConformanceBench bench, MetaGradientStep step, int kvHeads, int length, int headDim, double scale)
     {
-        KvLayer Layer() => new(
+        KvLayer Activations() => new(
             bench.Activations(kvHeads, length + 5, headDim, scale).SliceRows(0, length),
             bench.Activations(kvHeads, length + 5, headDim, scale).SliceRows(0, length));
+        KvLayer Masters() => new(
+            bench.Masters(kvHeads, length + 5, headDim, scale).SliceRows(0, length),
+            bench.Masters(kvHeads, length + 5, headDim, scale).SliceRows(0, length));
 
-        var current = Layer();
-        var kept = Layer();
-        var velocity = Layer();
+        var current = Activations();
+        var kept = Masters();
+        var velocity = Masters();
+        var copy = Activations();
         var norms = bench.Own(bench.Device.Allocate(DType.F64, 1, 1, 2));
         for (var i = 0; i < 3; i++)
         {
-            bench.Device.AccumulateMetaGradient(current, kept, velocity, step, i == 1 ? null : norms);
+            bench.Device.AccumulateMetaGradient(current, kept, velocity, step, i == 1 ? null : norms, i == 0 ? null : copy);
             bench.Report($"head dim {headDim}, step {i}, squared norms", "SquaredNorm", norms);
         }
 
@@ -52,5 +56,12 @@ internal static class MetaGradientCases
         bench.Report($"head dim {headDim}, kept values", "MetaGradient", kept.Value);
         bench.Report($"head dim {headDim}, key velocity", "MetaGradient", velocity.Key);
         bench.Report($"head dim {headDim}, value velocity", "MetaGradient", velocity.Value);
+        bench.Report($"head dim {headDim}, copied keys", "Copy", copy.Key);
+        bench.Report($"head dim {headDim}, copied values", "Copy", copy.Value);
+
+        // What has moved since the first step: from another master, nothing updated.
+        var still = step with { UpdateKey = false, UpdateValue = false };
+        bench.Device.AccumulateMetaGradient(Masters(), kept, velocity, still, norms);
+        bench.Report($"head dim {headDim}, squared distances", "SquaredNorm", norms);
     }
 }

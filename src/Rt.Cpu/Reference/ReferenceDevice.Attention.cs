@@ -144,7 +144,7 @@ public sealed unsafe partial class ReferenceDevice
 
     /// <inheritdoc/>
     public void AccumulateMetaGradient(
-        KvLayer current, KvLayer kept, KvLayer velocity, in MetaGradientStep step, Tensor? squaredNorms)
+        KvLayer current, KvLayer kept, KvLayer velocity, in MetaGradientStep step, Tensor? squaredNorms, KvLayer? copy = null)
     {
         var keyNorm = Accumulate(current.Key, kept.Key, velocity.Key, step, step.UpdateKey);
         var valueNorm = Accumulate(current.Value, kept.Value, velocity.Value, step, step.UpdateValue);
@@ -152,6 +152,20 @@ public sealed unsafe partial class ReferenceDevice
         {
             norms.HostSpan<double>()[0] = keyNorm;
             norms.HostSpan<double>()[1] = valueNorm;
+        }
+
+        if (copy is { } rounded)
+        {
+            CopyUpdated(kept.Key, rounded.Key, step.UpdateKey);
+            CopyUpdated(kept.Value, rounded.Value, step.UpdateValue);
+        }
+
+        void CopyUpdated(Tensor source, Tensor destination, bool updated)
+        {
+            if (updated)
+            {
+                Copy(source, destination);
+            }
         }
     }
 

@@ -8,6 +8,6 @@ public sealed partial class GpuDevice
 {
     /// <inheritdoc/>
     public void AccumulateMetaGradient(
-        KvLayer current, KvLayer kept, KvLayer velocity, in MetaGradientStep step, Tensor? squaredNorms) =>
+        KvLayer current, KvLayer kept, KvLayer velocity, in MetaGradientStep step, Tensor? squaredNorms, KvLayer? copy = null) =>
         throw new NotSupportedException("AccumulateMetaGradient has no kernel");
 }

@@ -64,6 +64,9 @@ internal sealed class BatchDescriptor
         device.UploadRaw<int>(_host, Table(0, _host.Length));
     }
 
+    /// <summary>Gives the memory back.</summary>
+    public void Release() => _storage?.Dispose();
+
     private Tensor Table(int offset, int count) => new(_storage!, DType.I32, offset, 1, 1, count);
 
     private void Reserve(GpuDevice device, RowBatch rows)

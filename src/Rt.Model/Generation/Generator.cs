@@ -60,9 +60,10 @@ public static class Generator
 
         var capacity = streams.Max(stream => stream.Length + stream.Room);
         using var cache = model.NewCache(streams.Length, capacity);
+        var chosen = new int[streams.Length];
         PromptRunner.Run(
             model, [.. streams.Select(stream => new PromptRun(prompts[stream.Slot], stream.Slot))], cache, kept,
-            (ended, lastRows, residual) => Choose(model, streams, ended, lastRows, residual, options, onToken), cancellation);
+            (ended, lastRows, residual) => Choose(model, streams, ended, lastRows, residual, chosen, options, onToken), cancellation);
 
         var active = new int[streams.Length];
         var lastRows = new int[streams.Length];
@@ -90,9 +91,15 @@ public static class Generator
             }
 
             var workspace = model.WorkspaceFor(count);
-            model.Transformer.Forward(rows, workspace);
-            Choose(
-                model, streams, active.AsSpan(0, count), lastRows.AsSpan(0, count), workspace.Residual.SliceRows(0, count), options, onToken);
+            model.Device.Repeat(
+                (model, rows, workspace, lastRows, count, chosen, greedy: options.Temperature <= 0),
+                static step =>
+                {
+                    step.model.Transformer.Forward(step.rows, step.workspace);
+                    Predict(
+                        step.model, step.lastRows.AsSpan(0, step.count), step.workspace.Residual.SliceRows(0, step.count), step.greedy, step.chosen);
+                });
+            Accept(model, streams, active.AsSpan(0, count), chosen, options, onToken);
         }
     }
 
@@ -102,33 +109,38 @@ public static class Generator
         ReadOnlySpan<int> ended,
         ReadOnlySpan<int> lastRows,
         Tensor residual,
+        int[] chosen,
         GenerationOptions options,
         OnToken? onToken)
     {
-        if (ended.Length == 0)
+        if (ended.Length > 0)
         {
-            return;
+            Predict(model, lastRows, residual, options.Temperature <= 0, chosen);
+            Accept(model, streams, ended, chosen, options, onToken);
         }
+    }
 
-        var head = model.HeadFor(ended.Length);
-        var logits = head.Logits(ended.Length);
-        model.Transformer.FinalStates(residual, lastRows, head.Gathered(ended.Length), head.States(ended.Length));
-        model.Transformer.Logits(head.States(ended.Length), logits);
-        Span<int> best = stackalloc int[1];
+    /// <summary>Logits of rows of the residual, and the most likely token of each where decoding is greedy.</summary>
+    private static void Predict(LanguageModel model, ReadOnlySpan<int> lastRows, Tensor residual, bool greedy, int[] chosen)
+    {
+        var head = model.HeadFor(lastRows.Length);
+        var logits = head.Logits(lastRows.Length);
+        model.Transformer.FinalStates(residual, lastRows, head.Gathered(lastRows.Length), head.States(lastRows.Length));
+        model.Transformer.Logits(head.States(lastRows.Length), logits);
+        if (greedy)
+        {
+            model.Device.ArgMax(logits, chosen.AsSpan(0, lastRows.Length));
+        }
+    }
+
+    private static void Accept(
+        LanguageModel model, Stream[] streams, ReadOnlySpan<int> ended, int[] chosen, GenerationOptions options, OnToken? onToken)
+    {
+        var logits = model.HeadFor(ended.Length).Logits(ended.Length);
         for (var n = 0; n < ended.Length; n++)
         {
             var stream = streams[ended[n]];
-            var row = logits.SliceRows(n, 1);
-            if (options.Temperature > 0)
-            {
-                best[0] = stream.Sample(model.Device, row);
-            }
-            else
-            {
-                model.Device.ArgMax(row, best);
-            }
-
-            stream.Accept(best[0], onToken);
+            stream.Accept(options.Temperature > 0 ? stream.Sample(model.Device, logits.SliceRows(n, 1)) : chosen[n], onToken);
         }
     }
 
