@@ -64,7 +64,8 @@ public static class AttentionTensor
 
         AttentionLanes.Fill(tile, list, groupHeads, 64 * TFragments.Value, lanes);
         Group.Barrier();
-        CopyQueries<A, THeadDim, TFragments>(query, queryRowStride, queryHeadStride, tile, firstHead, groupHeads, lanes, queries);
+        AttentionCopies.Queries<A, THeadDim>(
+            query, queryRowStride, queryHeadStride, tile, firstHead, groupHeads, lanes, 64 * TFragments.Value, queries, stride);
 
         // Registers: the fragments of a warp's queries where they fit, scores of a step, sums, and per row maximum and total.
         var q = LocalMemory.Allocate<uint>(HoldsQueries<THeadDim, TFragments>() ? TFragments.Value * THeadDim.Value / 4 : 4);
@@ -107,8 +108,11 @@ public static class AttentionTensor
                 var entryStride = inPrefix ? prefixEntryStride : keyEntryStride;
                 var end = inPrefix ? keys.PrefixEnd : keys.OwnEnd;
                 var stage = stages.SubView((next & 1) * 2 * Keys<THeadDim>() * stride);
-                CopyBlocks<A, THeadDim>(
-                    inPrefix ? prefixKey : key, inPrefix ? prefixValue : value, start, entryStride, blocks.First(next, Keys<THeadDim>()), end, stage);
+                var first = blocks.First(next, Keys<THeadDim>());
+                AttentionCopies.Entries<A, THeadDim>(
+                    inPrefix ? prefixKey : key, start, entryStride, first, end, Keys<THeadDim>(), stage, stride);
+                AttentionCopies.Entries<A, THeadDim>(
+                    inPrefix ? prefixValue : value, start, entryStride, first, end, Keys<THeadDim>(), stage.SubView(Keys<THeadDim>() * stride), stride);
             }
 
             AsyncCopy.Commit();
@@ -163,43 +167,6 @@ public static class AttentionTensor
     /// <summary>Whether the fragments of the queries stay in registers.</summary>
     private static bool HoldsQueries<THeadDim, TFragments>() where THeadDim : IHeadDim where TFragments : ICount =>
         THeadDim.Value * TFragments.Value <= 128;
-
-    private static void CopyQueries<A, THeadDim, TFragments>(
-        ArrayView<A> query, long rowStride, int headStride, AttentionTile tile, int firstHead, int groupHeads,
-        ArrayView<int> lanes, ArrayView<A> queries)
-        where A : unmanaged
-        where THeadDim : IHeadDim
-        where TFragments : ICount
-    {
-        for (var i = Group.IdxX; i < 64 * TFragments.Value * (THeadDim.Value / 8); i += Threads)
-        {
-            var lane = i / (THeadDim.Value / 8);
-            var d = i % (THeadDim.Value / 8) * 8;
-            var head = firstHead + (tile.FirstLane + XMath.Min(lane, tile.Lanes - 1)) % groupHeads;
-            AsyncCopy.Copy16(
-                queries.SubView(lane * (THeadDim.Value + Pad) + d),
-                query.SubView(lanes[lane * AttentionTile.LaneSize] * rowStride + (long)head * headStride + d), lane < tile.Lanes);
-        }
-    }
-
-    /// <summary>Sends for a block of keys and one of values; entries from <paramref name="end"/> on become zeros.</summary>
-    private static void CopyBlocks<A, THeadDim>(
-        ArrayView<A> key, ArrayView<A> value, long start, int entryStride, int first, int end, ArrayView<A> stage)
-        where A : unmanaged
-        where THeadDim : IHeadDim
-    {
-        var stride = THeadDim.Value + Pad;
-        for (var i = 0; i < Keys<THeadDim>() * (THeadDim.Value / 8) / Threads; i++)
-        {
-            var vector = Group.IdxX + i * Threads;
-            var entry = vector / (THeadDim.Value / 8);
-            var d = vector % (THeadDim.Value / 8) * 8;
-            var source = start + (long)XMath.Min(first + entry, end - 1) * entryStride + d;
-            var valid = first + entry < end;
-            AsyncCopy.Copy16(stage.SubView(entry * stride + d), key.SubView(source), valid);
-            AsyncCopy.Copy16(stage.SubView((Keys<THeadDim>() + entry) * stride + d), value.SubView(source), valid);
-        }
-    }
 
     private static void LoadQueries<A, THeadDim, TFragments>(ArrayView<A> queryRow, ArrayView<uint> q)
         where A : unmanaged

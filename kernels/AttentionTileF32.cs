@@ -63,12 +63,13 @@ public static class AttentionTileF32
 
         AttentionLanes.Fill(tile, list, groupHeads, 16 * TLanes.Value, lanes);
         Group.Barrier();
-        CopyQueries<THeadDim, TLanes>(
-            query.Cast<float>(), queryRowStride, queryHeadStride, tile, Grid.IdxY * groupHeads, groupHeads, lanes, queries);
-        CopyBlock<THeadDim>(
+        AttentionCopies.Queries<float, THeadDim>(
+            query.Cast<float>(), queryRowStride, queryHeadStride, tile, Grid.IdxY * groupHeads, groupHeads, lanes,
+            16 * TLanes.Value, queries, THeadDim.Value + 4);
+        AttentionCopies.Entries<float, THeadDim>(
             (blocks.PrefixCount > 0 ? prefixKey : key).Cast<float>(), blocks.PrefixCount > 0 ? prefixHead : ownHead,
             blocks.PrefixCount > 0 ? prefixEntryStride : keyEntryStride, blocks.First(0, Keys),
-            blocks.PrefixCount > 0 ? keys.PrefixEnd : keys.OwnEnd, keyTile, THeadDim.Value + 4);
+            blocks.PrefixCount > 0 ? keys.PrefixEnd : keys.OwnEnd, Keys, keyTile, THeadDim.Value + 4);
         AsyncCopy.Commit();
 
         var scores = LocalMemory.Allocate<float>(4 * TLanes.Value);
@@ -93,9 +94,9 @@ public static class AttentionTileF32
             var end = inPrefix ? keys.PrefixEnd : keys.OwnEnd;
             AsyncCopy.Wait(0);
             Group.Barrier();
-            CopyBlock<THeadDim>(
+            AttentionCopies.Entries<float, THeadDim>(
                 (inPrefix ? prefixValue : value).Cast<float>(), inPrefix ? prefixHead : ownHead,
-                inPrefix ? prefixEntryStride : keyEntryStride, first, end, valueTile, THeadDim.Value);
+                inPrefix ? prefixEntryStride : keyEntryStride, first, end, Keys, valueTile, THeadDim.Value);
             AsyncCopy.Commit();
 
             Score<THeadDim, TLanes>(queries, keyTile, scores);
@@ -117,10 +118,10 @@ public static class AttentionTileF32
             if (next < blocks.Count)
             {
                 var nextInPrefix = next < blocks.PrefixCount;
-                CopyBlock<THeadDim>(
+                AttentionCopies.Entries<float, THeadDim>(
                     (nextInPrefix ? prefixKey : key).Cast<float>(), nextInPrefix ? prefixHead : ownHead,
                     nextInPrefix ? prefixEntryStride : keyEntryStride, blocks.First(next, Keys),
-                    nextInPrefix ? keys.PrefixEnd : keys.OwnEnd, keyTile, THeadDim.Value + 4);
+                    nextInPrefix ? keys.PrefixEnd : keys.OwnEnd, Keys, keyTile, THeadDim.Value + 4);
             }
 
             AsyncCopy.Commit();
@@ -137,39 +138,6 @@ public static class AttentionTileF32
     /// <param name="lanes">Lanes of a thread: the value of TLanes.</param>
     public static int SharedBytes(int headDim, int lanes) =>
         4 * (16 * lanes * (headDim + 4) + Keys * (headDim + 4) + Keys * headDim + 16 * lanes * (WeightStride + 4));
-
-    private static void CopyQueries<THeadDim, TLanes>(
-        ArrayView<float> query, long rowStride, int headStride, AttentionTile tile, int firstHead, int groupHeads,
-        ArrayView<int> lanes, ArrayView<float> queries)
-        where THeadDim : IHeadDim
-        where TLanes : ICount
-    {
-        for (var i = Group.IdxX; i < 16 * TLanes.Value * (THeadDim.Value / 4); i += Threads)
-        {
-            var lane = i / (THeadDim.Value / 4);
-            var d = i % (THeadDim.Value / 4) * 4;
-            var head = firstHead + (tile.FirstLane + XMath.Min(lane, tile.Lanes - 1)) % groupHeads;
-            AsyncCopy.Copy16(
-                queries.SubView(lane * (THeadDim.Value + 4) + d),
-                query.SubView(lanes[lane * AttentionTile.LaneSize] * rowStride + (long)head * headStride + d), lane < tile.Lanes);
-        }
-    }
-
-    /// <summary>Sends for a block of keys or values; entries from <paramref name="end"/> on become zeros.</summary>
-    private static void CopyBlock<THeadDim>(
-        ArrayView<float> source, long start, int entryStride, int first, int end, ArrayView<float> target, int targetStride)
-        where THeadDim : IHeadDim
-    {
-        for (var i = 0; i < Keys * (THeadDim.Value / 4) / Threads; i++)
-        {
-            var vector = Group.IdxX + i * Threads;
-            var entry = vector / (THeadDim.Value / 4);
-            var d = vector % (THeadDim.Value / 4) * 4;
-            AsyncCopy.Copy16(
-                target.SubView(entry * targetStride + d),
-                source.SubView(start + (long)XMath.Min(first + entry, end - 1) * entryStride + d), first + entry < end);
-        }
-    }
 
     /// <summary>scores[lane, entry] = q . k.</summary>
     private static void Score<THeadDim, TLanes>(ArrayView<float> queries, ArrayView<float> keys, ArrayView<float> scores)

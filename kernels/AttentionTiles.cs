@@ -276,3 +276,77 @@ internal static class AttentionLanes
         return AttentionLane.Of(inPrefix, row[1], row[2], row[3], window);
     }
 }
+
+/// <summary>Copies of entries from global to shared memory that run beside the computation.</summary>
+internal static class AttentionCopies
+{
+    /// <summary>Sends for entries [first, first + count) of one head; those from <paramref name="end"/> on become zeros and are not read.</summary>
+    /// <param name="source">Keys or values.</param>
+    /// <param name="start">First element of the head.</param>
+    /// <param name="entryStride">Elements from entry to entry.</param>
+    /// <param name="first">First entry.</param>
+    /// <param name="end">End of the entries that are there.</param>
+    /// <param name="count">Entries: a constant.</param>
+    /// <param name="target">Shared memory.</param>
+    /// <param name="targetStride">Elements from entry to entry there: a constant.</param>
+    public static void Entries<A, THeadDim>(
+        ArrayView<A> source, long start, int entryStride, int first, int end, int count, ArrayView<A> target, int targetStride)
+        where A : unmanaged
+        where THeadDim : IHeadDim
+    {
+        var vectors = THeadDim.Value / Vectors.Chunk<A>();
+        if (Group.DimX % vectors == 0)
+        {
+            // A thread keeps its place in the head and takes every so many entries: addresses advance by constants.
+            var step = Group.DimX / vectors;
+            var entry = Group.IdxX / vectors;
+            var d = Group.IdxX % vectors * Vectors.Chunk<A>();
+            var from = source.SubView(start + (long)(first + entry) * entryStride + d);
+            var to = target.SubView(entry * targetStride + d);
+            for (var i = 0; i < count / step; i++)
+            {
+                AsyncCopy.Copy16(to.SubView(i * step * targetStride), from.SubView((long)(i * step) * entryStride), first + entry + i * step < end);
+            }
+        }
+        else
+        {
+            for (var i = 0; i < count * vectors / Group.DimX; i++)
+            {
+                var vector = Group.IdxX + i * Group.DimX;
+                var entry = vector / vectors;
+                var d = vector % vectors * Vectors.Chunk<A>();
+                AsyncCopy.Copy16(
+                    target.SubView(entry * targetStride + d), source.SubView(start + (long)(first + entry) * entryStride + d), first + entry < end);
+            }
+        }
+    }
+
+    /// <summary>Sends for the queries of a tile; lanes past its last become zeros.</summary>
+    /// <param name="query">[rows, heads, head_dim].</param>
+    /// <param name="rowStride">Elements from row to row.</param>
+    /// <param name="headStride">Elements from head to head.</param>
+    /// <param name="tile">The tile.</param>
+    /// <param name="firstHead">First head of the group.</param>
+    /// <param name="groupHeads">Query heads per key-value head.</param>
+    /// <param name="lanes">See <see cref="AttentionLanes"/>.</param>
+    /// <param name="count">Lanes of the target: a constant.</param>
+    /// <param name="target">Shared memory.</param>
+    /// <param name="targetStride">Elements from lane to lane there: a constant.</param>
+    public static void Queries<A, THeadDim>(
+        ArrayView<A> query, long rowStride, int headStride, AttentionTile tile, int firstHead, int groupHeads, ArrayView<int> lanes,
+        int count, ArrayView<A> target, int targetStride)
+        where A : unmanaged
+        where THeadDim : IHeadDim
+    {
+        var vectors = THeadDim.Value / Vectors.Chunk<A>();
+        for (var i = Group.IdxX; i < count * vectors; i += Group.DimX)
+        {
+            var lane = i / vectors;
+            var d = i % vectors * Vectors.Chunk<A>();
+            var head = firstHead + (tile.FirstLane + lane) % groupHeads;
+            AsyncCopy.Copy16(
+                target.SubView(lane * targetStride + d),
+                query.SubView(lanes[lane * AttentionTile.LaneSize] * rowStride + (long)head * headStride + d), lane < tile.Lanes);
+        }
+    }
+}
