@@ -128,6 +128,10 @@ public static class AttentionDecode
         }
     }
 
+    /// <summary>What <see cref="AttentionDecodeKernel"/> costs; parameters as of <see cref="AttentionRows.Cost"/>.</summary>
+    public static KernelCost Cost(long lanes, long visible, long distinct, int headDim, int elementBytes) =>
+        AttentionRows.Cost(lanes, visible, distinct, headDim, elementBytes);
+
     /// <summary>Threads that one key lies across: its vectors, rounded up to a power of two, at most a warp.</summary>
     private static int KeyThreads<A, THeadDim>() where A : unmanaged where THeadDim : IHeadDim =>
         HeadVectors<A, THeadDim>() > 16 ? 32 : HeadVectors<A, THeadDim>() > 8 ? 16 : HeadVectors<A, THeadDim>() > 4 ? 8 : 4;

@@ -157,6 +157,10 @@ public static class AttentionTensor
     public static int SharedBytes(int headDim, int fragments) =>
         2 * (64 * fragments + 4 * (headDim > 128 ? 32 : 64)) * (headDim + Pad) + 64 * fragments * 4 * AttentionTile.LaneSize;
 
+    /// <summary>What <see cref="AttentionTensorKernel"/> costs; parameters as of <see cref="AttentionRows.Cost"/>.</summary>
+    public static KernelCost Cost(long lanes, long visible, long distinct, int headDim, int elementBytes) =>
+        AttentionRows.Cost(lanes, visible, distinct, headDim, elementBytes);
+
     /// <summary>Entries of a block.</summary>
     private static int Keys<THeadDim>() where THeadDim : IHeadDim => THeadDim.Value > 128 ? 32 : 64;
 

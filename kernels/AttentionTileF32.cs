@@ -139,6 +139,10 @@ public static class AttentionTileF32
     public static int SharedBytes(int headDim, int lanes) =>
         4 * (16 * lanes * (headDim + 4) + Keys * (headDim + 4) + Keys * headDim + 16 * lanes * (WeightStride + 4));
 
+    /// <summary>What <see cref="AttentionTileKernel"/> costs; parameters as of <see cref="AttentionRows.Cost"/>.</summary>
+    public static KernelCost Cost(long lanes, long visible, long distinct, int headDim, int elementBytes) =>
+        AttentionRows.Cost(lanes, visible, distinct, headDim, elementBytes);
+
     /// <summary>scores[lane, entry] = q . k.</summary>
     private static void Score<THeadDim, TLanes>(ArrayView<float> queries, ArrayView<float> keys, ArrayView<float> scores)
         where THeadDim : IHeadDim
