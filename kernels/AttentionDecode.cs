@@ -232,11 +232,13 @@ public static class AttentionDecode
         var threads = KeyThreads<A, THeadDim>();
         var values = KeysAtOnce<TLanes>() * TLanes.Value;
         var thread = Warp.LaneIdx % threads;
-        for (var i = 0; i < XMath.Max(1, KeysAtOnce<TLanes>() * TLanes.Value / KeyThreads<A, THeadDim>()); i++)
+        // Where there are fewer values than threads, some threads hold the same one.
+        var copies = threads > values ? threads / values : 1;
+        for (var i = 0; i < (values > threads ? values / threads : 1); i++)
         {
             var index = thread * values / threads + i;
             var entry = turn + index / TLanes.Value * (32 / threads) + Warp.LaneIdx / threads;
-            if (entry < count && thread % XMath.Max(1, threads / values) == 0)
+            if (entry < count && thread % copies == 0)
             {
                 scores[index % TLanes.Value * Chunk + entry] = dots[i];
             }
