@@ -66,20 +66,23 @@ public struct AttentionTile
     /// <summary>Reads a tile.</summary>
     public static AttentionTile Read(ArrayView<int> tiles, int index)
     {
-        var at = index * Size;
+        var vectors = tiles.Cast<Vec4<int>>();
+        var lanes = vectors[index * (Size / 4)];
+        var keys = vectors[index * (Size / 4) + 1];
+        var bounds = vectors[index * (Size / 4) + 2];
         AttentionTile tile;
-        tile.FirstListed = tiles[at];
-        tile.FirstLane = tiles[at + 1];
-        tile.Lanes = tiles[at + 2];
-        tile.Mode = tiles[at + 3];
-        tile.Slot = tiles[at + 4];
-        tile.PrefixSlot = tiles[at + 5];
-        tile.LeastEntry = tiles[at + 6];
-        tile.GreatestEntry = tiles[at + 7];
-        tile.LeastPosition = tiles[at + 8];
-        tile.GreatestPosition = tiles[at + 9];
-        tile.LeastPrefix = tiles[at + 10];
-        tile.GreatestPrefix = tiles[at + 11];
+        tile.FirstListed = lanes[0];
+        tile.FirstLane = lanes[1];
+        tile.Lanes = lanes[2];
+        tile.Mode = lanes[3];
+        tile.Slot = keys[0];
+        tile.PrefixSlot = keys[1];
+        tile.LeastEntry = keys[2];
+        tile.GreatestEntry = keys[3];
+        tile.LeastPosition = bounds[0];
+        tile.GreatestPosition = bounds[1];
+        tile.LeastPrefix = bounds[2];
+        tile.GreatestPrefix = bounds[3];
         return tile;
     }
 }
