@@ -89,6 +89,9 @@ public static class AttentionTensor
         var queryRow = queries.SubView((warpRow + Warp.LaneIdx % 16) * stride + Warp.LaneIdx / 16 * 8);
         var keyRow = (Warp.LaneIdx / 16 * 8 + Warp.LaneIdx % 8) * stride + Warp.LaneIdx / 8 % 2 * 8;
         var valueRow = Warp.LaneIdx % 16 * stride + Warp.LaneIdx / 16 * 8;
+        // Rows of a tile rise: own blocks past the warp's last row are not computed with.
+        var lastLane = XMath.Min(warpRow + 16 * TFragments.Value, tile.Lanes) - 1;
+        var lastEntry = Warp.Broadcast(lanes[XMath.Max(0, lastLane) * AttentionTile.LaneSize + 1], 0);
         var shaped = softCap > 0 || slopes.Length > 0 || scale <= 0;
         var unit = shaped ? 1f : scale * AttentionMath.Log2E;
 
@@ -116,7 +119,8 @@ public static class AttentionTensor
             }
 
             AsyncCopy.Commit();
-            if (block >= 0 && warpRow < tile.Lanes)
+            if (block >= 0 && warpRow < tile.Lanes
+                && (block < blocks.PrefixCount || blocks.First(block, Keys<THeadDim>()) <= lastEntry))
             {
                 if (HoldsQueries<THeadDim, TFragments>() && block == 0)
                 {
