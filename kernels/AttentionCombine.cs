@@ -7,6 +7,9 @@ namespace Rt.Kernels;
 /// <summary>Merges partial results of attention.</summary>
 public static class AttentionCombine
 {
+    /// <summary>Parts whose loads are under way together; divides 32.</summary>
+    private const int Ahead = 4;
+
     /// <summary>destination = sum of parts' weighted values over the sum of their exponentials, both brought to the greatest maximum.</summary>
     /// <remarks>
     /// Grid: x listed rows, y heads / 4. Group: 128 threads, one warp per lane. Shared: none.
@@ -26,12 +29,9 @@ public static class AttentionCombine
     /// <param name="destinationRowStride">Elements from row to row.</param>
     /// <param name="destinationHeadStride">Elements from head to head.</param>
     [Kernel(128)]
-    [Instance(typeof(float), typeof(Count2)), Instance(typeof(float), typeof(Count4))]
-    [Instance(typeof(float), typeof(Count8)), Instance(typeof(float), typeof(Count16))]
-    [Instance(typeof(BFloat16), typeof(Count2)), Instance(typeof(BFloat16), typeof(Count4))]
-    [Instance(typeof(BFloat16), typeof(Count8)), Instance(typeof(BFloat16), typeof(Count16))]
-    [Instance(typeof(Half), typeof(Count2)), Instance(typeof(Half), typeof(Count4))]
-    [Instance(typeof(Half), typeof(Count8)), Instance(typeof(Half), typeof(Count16))]
+    [Instance(typeof(float), typeof(Count4)), Instance(typeof(float), typeof(Count16))]
+    [Instance(typeof(BFloat16), typeof(Count4)), Instance(typeof(BFloat16), typeof(Count16))]
+    [Instance(typeof(Half), typeof(Count4)), Instance(typeof(Half), typeof(Count16))]
     public static void AttentionCombineKernel<A, TColumns>(
         [ReadOnlyView] ArrayView<float> partials, [ReadOnlyView] ArrayView<float> states, [ReadOnlyView] ArrayView<int> list,
         int headDim, int heads, int window, int prefixParts, int prefixChunk, int ownChunk,
@@ -88,21 +88,40 @@ public static class AttentionCombine
         where A : unmanaged
         where TColumns : ICount
     {
-        for (var part = first; part < end; part++)
+        var stride = (long)Grid.DimX * heads;
+        var lane = (long)Grid.IdxX * heads + head;
+        for (var block = first; block < end; block += 32)
         {
-            var state = ((long)part * Grid.DimX + Grid.IdxX) * heads + head;
-            var partMaximum = states[2 * state];
-            var greatest = XMath.Max(maximum, partMaximum);
-            var before = AttentionMath.Exponential<A>(maximum - greatest);
-            var factor = AttentionMath.Exponential<A>(partMaximum - greatest);
+            // A lane of the warp weighs one part; then all take part by part, some loads ahead.
+            var isPart = block + Warp.LaneIdx < end;
+            var state = (XMath.Min(block + Warp.LaneIdx, end - 1) * stride + lane) * 2;
+            var partMaximum = isPart ? states[state] : float.NegativeInfinity;
+            var partSum = isPart ? states[state + 1] : 0f;
+            var greatest = XMath.Max(maximum, WarpReduce.Max(partMaximum));
+            var before = AttentionMath.Exponential<A>(maximum - AttentionMath.Finite(greatest));
+            var weight = AttentionMath.Exponential<A>(partMaximum - AttentionMath.Finite(greatest));
             maximum = greatest;
-            sum = XMath.Fma(states[2 * state + 1], factor, sum * before);
+            sum = XMath.Fma(sum, before, WarpReduce.Sum(weight * partSum));
             for (var column = 0; column < TColumns.Value; column++)
             {
-                var d = Warp.LaneIdx + 32 * column;
-                if (d < headDim)
+                sums[column] *= before;
+            }
+
+            for (var part = block; part < XMath.Min(block + 32, end); part += Ahead)
+            {
+                for (var i = 0; i < Ahead; i++)
                 {
-                    sums[column] = XMath.Fma(partials[state * headDim + d], factor, sums[column] * before);
+                    // Past the end: the last part again, times 0.
+                    var factor = part + i < end ? Warp.Shuffle(weight, part + i - block) : 0f;
+                    var start = (XMath.Min(part + i, end - 1) * stride + lane) * headDim;
+                    for (var column = 0; column < TColumns.Value; column++)
+                    {
+                        var d = Warp.LaneIdx + 32 * column;
+                        if (d < headDim)
+                        {
+                            sums[column] = XMath.Fma(partials[start + d], factor, sums[column]);
+                        }
+                    }
                 }
             }
         }

@@ -21,36 +21,15 @@ public static class AttentionDecode
     /// FLOPs: 4 x entries x head_dim per lane. Parameters: <see cref="AttentionRows.AttentionRowsKernel"/>; heads begin at multiples of 16 bytes.
     /// </remarks>
     [Kernel(128)]
-    [Instance(typeof(float), typeof(HeadDim64), typeof(Count1)), Instance(typeof(float), typeof(HeadDim64), typeof(Count4))]
-    [Instance(typeof(float), typeof(HeadDim64), typeof(Count8))]
-    [Instance(typeof(float), typeof(HeadDim80), typeof(Count1)), Instance(typeof(float), typeof(HeadDim80), typeof(Count4))]
-    [Instance(typeof(float), typeof(HeadDim80), typeof(Count8))]
-    [Instance(typeof(float), typeof(HeadDim96), typeof(Count1)), Instance(typeof(float), typeof(HeadDim96), typeof(Count4))]
-    [Instance(typeof(float), typeof(HeadDim96), typeof(Count8))]
-    [Instance(typeof(float), typeof(HeadDim128), typeof(Count1)), Instance(typeof(float), typeof(HeadDim128), typeof(Count4))]
-    [Instance(typeof(float), typeof(HeadDim128), typeof(Count8))]
-    [Instance(typeof(float), typeof(HeadDim256), typeof(Count1)), Instance(typeof(float), typeof(HeadDim256), typeof(Count4))]
-    [Instance(typeof(float), typeof(HeadDim256), typeof(Count8))]
-    [Instance(typeof(BFloat16), typeof(HeadDim64), typeof(Count1)), Instance(typeof(BFloat16), typeof(HeadDim64), typeof(Count4))]
-    [Instance(typeof(BFloat16), typeof(HeadDim64), typeof(Count8))]
-    [Instance(typeof(BFloat16), typeof(HeadDim80), typeof(Count1)), Instance(typeof(BFloat16), typeof(HeadDim80), typeof(Count4))]
-    [Instance(typeof(BFloat16), typeof(HeadDim80), typeof(Count8))]
-    [Instance(typeof(BFloat16), typeof(HeadDim96), typeof(Count1)), Instance(typeof(BFloat16), typeof(HeadDim96), typeof(Count4))]
-    [Instance(typeof(BFloat16), typeof(HeadDim96), typeof(Count8))]
-    [Instance(typeof(BFloat16), typeof(HeadDim128), typeof(Count1)), Instance(typeof(BFloat16), typeof(HeadDim128), typeof(Count4))]
-    [Instance(typeof(BFloat16), typeof(HeadDim128), typeof(Count8))]
-    [Instance(typeof(BFloat16), typeof(HeadDim256), typeof(Count1)), Instance(typeof(BFloat16), typeof(HeadDim256), typeof(Count4))]
-    [Instance(typeof(BFloat16), typeof(HeadDim256), typeof(Count8))]
-    [Instance(typeof(Half), typeof(HeadDim64), typeof(Count1)), Instance(typeof(Half), typeof(HeadDim64), typeof(Count4))]
-    [Instance(typeof(Half), typeof(HeadDim64), typeof(Count8))]
-    [Instance(typeof(Half), typeof(HeadDim80), typeof(Count1)), Instance(typeof(Half), typeof(HeadDim80), typeof(Count4))]
-    [Instance(typeof(Half), typeof(HeadDim80), typeof(Count8))]
-    [Instance(typeof(Half), typeof(HeadDim96), typeof(Count1)), Instance(typeof(Half), typeof(HeadDim96), typeof(Count4))]
-    [Instance(typeof(Half), typeof(HeadDim96), typeof(Count8))]
-    [Instance(typeof(Half), typeof(HeadDim128), typeof(Count1)), Instance(typeof(Half), typeof(HeadDim128), typeof(Count4))]
-    [Instance(typeof(Half), typeof(HeadDim128), typeof(Count8))]
-    [Instance(typeof(Half), typeof(HeadDim256), typeof(Count1)), Instance(typeof(Half), typeof(HeadDim256), typeof(Count4))]
-    [Instance(typeof(Half), typeof(HeadDim256), typeof(Count8))]
+    [Instance(typeof(float), typeof(HeadDim64), typeof(Count4)), Instance(typeof(float), typeof(HeadDim64), typeof(Count8))]
+    [Instance(typeof(float), typeof(HeadDim128), typeof(Count4)), Instance(typeof(float), typeof(HeadDim128), typeof(Count8))]
+    [Instance(typeof(float), typeof(HeadDim256), typeof(Count4)), Instance(typeof(float), typeof(HeadDim256), typeof(Count8))]
+    [Instance(typeof(BFloat16), typeof(HeadDim64), typeof(Count4)), Instance(typeof(BFloat16), typeof(HeadDim64), typeof(Count8))]
+    [Instance(typeof(BFloat16), typeof(HeadDim128), typeof(Count4)), Instance(typeof(BFloat16), typeof(HeadDim128), typeof(Count8))]
+    [Instance(typeof(BFloat16), typeof(HeadDim256), typeof(Count4)), Instance(typeof(BFloat16), typeof(HeadDim256), typeof(Count8))]
+    [Instance(typeof(Half), typeof(HeadDim64), typeof(Count4)), Instance(typeof(Half), typeof(HeadDim64), typeof(Count8))]
+    [Instance(typeof(Half), typeof(HeadDim128), typeof(Count4)), Instance(typeof(Half), typeof(HeadDim128), typeof(Count8))]
+    [Instance(typeof(Half), typeof(HeadDim256), typeof(Count4)), Instance(typeof(Half), typeof(HeadDim256), typeof(Count8))]
     public static void AttentionDecodeKernel<A, THeadDim, TLanes>(
         [ReadOnlyView] ArrayView<A> query, long queryRowStride, int queryHeadStride,
         [ReadOnlyView] ArrayView<A> key, [ReadOnlyView] ArrayView<A> value, long keyHeadStride, int keyEntryStride,
@@ -84,7 +63,7 @@ public static class AttentionDecode
         var entryStride = inPrefix ? prefixEntryStride : keyEntryStride;
 
         ScoreKeys<A, THeadDim, TLanes>(
-            query, queryRowStride, queryHeadStride, inPrefix ? prefixKey : key, keyHead, entryStride, first, end, tile, list, groupHeads, scores);
+            query, queryRowStride, queryHeadStride, headDim, inPrefix ? prefixKey : key, keyHead, entryStride, first, end, tile, list, groupHeads, scores);
         Group.Barrier();
         for (var lane = Warp.WarpIdx; lane < TLanes.Value; lane += Warps)
         {
@@ -97,7 +76,7 @@ public static class AttentionDecode
         }
 
         Group.Barrier();
-        WeighValues<A, THeadDim, TLanes>(inPrefix ? prefixValue : value, keyHead, entryStride, first, end, scores, gathered);
+        WeighValues<A, THeadDim, TLanes>(inPrefix ? prefixValue : value, keyHead, entryStride, headDim, first, end, scores, gathered);
         Group.Barrier();
         for (var i = Group.IdxX; i < tile.Lanes * THeadDim.Value; i += Group.DimX)
         {
@@ -111,6 +90,11 @@ public static class AttentionDecode
 
             var row = list[tile.Listed(lane, groupHeads)];
             var head = Grid.IdxY * groupHeads + (tile.FirstLane + lane) % groupHeads;
+            if (d >= headDim)
+            {
+                continue;
+            }
+
             if (tile.Mode == AttentionTile.Whole)
             {
                 destination[row * destinationRowStride + (long)head * destinationHeadStride + d] =
@@ -148,7 +132,7 @@ public static class AttentionDecode
 
     /// <summary>scores[lane][entry - first] = q . k, unscaled.</summary>
     private static void ScoreKeys<A, THeadDim, TLanes>(
-        ArrayView<A> query, long queryRowStride, int queryHeadStride, ArrayView<A> key, long keyHead, int entryStride, int first, int end,
+        ArrayView<A> query, long queryRowStride, int queryHeadStride, int headDim, ArrayView<A> key, long keyHead, int entryStride, int first, int end,
         AttentionTile tile, ArrayView<int> list, int groupHeads, ArrayView<float> scores)
         where A : unmanaged
         where THeadDim : IHeadDim
@@ -165,7 +149,7 @@ public static class AttentionDecode
             var tileLane = XMath.Min(lane, tile.Lanes - 1);
             var row = list[tile.Listed(tileLane, groupHeads)];
             var head = Grid.IdxY * groupHeads + (tile.FirstLane + tileLane) % groupHeads;
-            LoadPart<A, THeadDim>(query, row * queryRowStride + (long)head * queryHeadStride, thread, q, lane * width);
+            LoadPart<A, THeadDim>(query, row * queryRowStride + (long)head * queryHeadStride, headDim, thread, q, lane * width);
         }
 
         var k = LocalMemory.Allocate<float>(VectorsPerThread<A, THeadDim>() * Vectors.Chunk<A>());
@@ -177,7 +161,7 @@ public static class AttentionDecode
             for (var u = 0; u < KeysAtOnce<TLanes>(); u++)
             {
                 var entry = XMath.Min(turn + u * keysPerStep + Warp.LaneIdx / threads, end - 1);
-                LoadPart<A, THeadDim>(key, keyHead + (long)entry * entryStride, thread, k, 0);
+                LoadPart<A, THeadDim>(key, keyHead + (long)entry * entryStride, headDim, thread, k, 0);
                 for (var lane = 0; lane < TLanes.Value; lane++)
                 {
                     var dot = 0f;
@@ -284,7 +268,7 @@ public static class AttentionDecode
 
     /// <summary>gathered[warp][lane][d] = sum of the warp's values, weighted.</summary>
     private static void WeighValues<A, THeadDim, TLanes>(
-        ArrayView<A> value, long keyHead, int entryStride, int first, int end, ArrayView<float> weights, ArrayView<float> gathered)
+        ArrayView<A> value, long keyHead, int entryStride, int headDim, int first, int end, ArrayView<float> weights, ArrayView<float> gathered)
         where A : unmanaged
         where THeadDim : IHeadDim
         where TLanes : ICount
@@ -306,7 +290,7 @@ public static class AttentionDecode
             for (var u = 0; u < KeysAtOnce<TLanes>(); u++)
             {
                 var entry = turn + u * keysPerStep + Warp.LaneIdx / threads;
-                LoadPart<A, THeadDim>(value, keyHead + (long)XMath.Min(entry, end - 1) * entryStride, thread, v, 0);
+                LoadPart<A, THeadDim>(value, keyHead + (long)XMath.Min(entry, end - 1) * entryStride, headDim, thread, v, 0);
                 for (var lane = 0; lane < TLanes.Value; lane++)
                 {
                     var weight = entry < end ? weights[lane * Chunk + entry - first] : 0f;
@@ -351,28 +335,21 @@ public static class AttentionDecode
     }
 
     /// <summary>The vectors of a head that one thread holds; zeros past the head's end.</summary>
-    private static void LoadPart<A, THeadDim>(ArrayView<A> source, long offset, int thread, ArrayView<float> target, int at)
+    private static void LoadPart<A, THeadDim>(ArrayView<A> source, long offset, int headDim, int thread, ArrayView<float> target, int at)
         where A : unmanaged
         where THeadDim : IHeadDim
     {
         for (var part = 0; part < VectorsPerThread<A, THeadDim>(); part++)
         {
-            var vector = thread + part * KeyThreads<A, THeadDim>();
-            if (HeadVectors<A, THeadDim>() % KeyThreads<A, THeadDim>() == 0)
+            var d = (thread + part * KeyThreads<A, THeadDim>()) * Vectors.Chunk<A>();
+            for (var i = 0; i < Vectors.Chunk<A>(); i++)
             {
-                Vectors.Load(source.SubView(offset + vector * Vectors.Chunk<A>()), target.SubView(at + part * Vectors.Chunk<A>()), Vectors.Chunk<A>());
+                target[at + part * Vectors.Chunk<A>() + i] = 0f;
             }
-            else
-            {
-                for (var i = 0; i < Vectors.Chunk<A>(); i++)
-                {
-                    target[at + part * Vectors.Chunk<A>() + i] = 0f;
-                }
 
-                if (vector < HeadVectors<A, THeadDim>())
-                {
-                    Vectors.Load(source.SubView(offset + vector * Vectors.Chunk<A>()), target.SubView(at + part * Vectors.Chunk<A>()), Vectors.Chunk<A>());
-                }
+            if (d < headDim)
+            {
+                Vectors.Load(source.SubView(offset + d), target.SubView(at + part * Vectors.Chunk<A>()), Vectors.Chunk<A>());
             }
         }
     }

@@ -47,12 +47,9 @@ public static class AttentionRows
     /// <param name="destinationRowStride">Elements from row to row.</param>
     /// <param name="destinationHeadStride">Elements from head to head.</param>
     [Kernel(128)]
-    [Instance(typeof(float), typeof(Count2)), Instance(typeof(float), typeof(Count4))]
-    [Instance(typeof(float), typeof(Count8)), Instance(typeof(float), typeof(Count16))]
-    [Instance(typeof(BFloat16), typeof(Count2)), Instance(typeof(BFloat16), typeof(Count4))]
-    [Instance(typeof(BFloat16), typeof(Count8)), Instance(typeof(BFloat16), typeof(Count16))]
-    [Instance(typeof(Half), typeof(Count2)), Instance(typeof(Half), typeof(Count4))]
-    [Instance(typeof(Half), typeof(Count8)), Instance(typeof(Half), typeof(Count16))]
+    [Instance(typeof(float), typeof(Count4)), Instance(typeof(float), typeof(Count16))]
+    [Instance(typeof(BFloat16), typeof(Count4)), Instance(typeof(BFloat16), typeof(Count16))]
+    [Instance(typeof(Half), typeof(Count4)), Instance(typeof(Half), typeof(Count16))]
     public static void AttentionRowsKernel<A, TColumns>(
         [ReadOnlyView] ArrayView<A> query, long queryRowStride, int queryHeadStride,
         [ReadOnlyView] ArrayView<A> key, [ReadOnlyView] ArrayView<A> value, long keyHeadStride, int keyEntryStride,

@@ -4,42 +4,35 @@ using Rt.Gpu;
 
 namespace Rt.Kernels;
 
-/// <summary>A width of heads that kernels are compiled for.</summary>
+/// <summary>A width that kernels are compiled for. Narrower heads fill it with zeros, which change no sum.</summary>
 public interface IHeadDim
 {
-    /// <summary>Elements of a head.</summary>
+    /// <summary>Most elements of a head.</summary>
     static abstract int Value { get; }
 }
 
-/// <summary>64 elements per head.</summary>
+/// <summary>64 elements per head at most.</summary>
 public readonly struct HeadDim64 : IHeadDim
 {
     /// <inheritdoc/>
     public static int Value => 64;
 }
 
-/// <summary>80 elements per head.</summary>
-public readonly struct HeadDim80 : IHeadDim
-{
-    /// <inheritdoc/>
-    public static int Value => 80;
-}
-
-/// <summary>96 elements per head.</summary>
+/// <summary>96 elements per head at most.</summary>
 public readonly struct HeadDim96 : IHeadDim
 {
     /// <inheritdoc/>
     public static int Value => 96;
 }
 
-/// <summary>128 elements per head.</summary>
+/// <summary>128 elements per head at most.</summary>
 public readonly struct HeadDim128 : IHeadDim
 {
     /// <inheritdoc/>
     public static int Value => 128;
 }
 
-/// <summary>256 elements per head.</summary>
+/// <summary>256 elements per head at most.</summary>
 public readonly struct HeadDim256 : IHeadDim
 {
     /// <inheritdoc/>

@@ -23,12 +23,10 @@ public static class AttentionTensor
     /// </remarks>
     [Kernel(Threads)]
     [Instance(typeof(BFloat16), typeof(HeadDim64), typeof(Count1)), Instance(typeof(BFloat16), typeof(HeadDim64), typeof(Count2))]
-    [Instance(typeof(BFloat16), typeof(HeadDim80), typeof(Count1)), Instance(typeof(BFloat16), typeof(HeadDim80), typeof(Count2))]
     [Instance(typeof(BFloat16), typeof(HeadDim96), typeof(Count1)), Instance(typeof(BFloat16), typeof(HeadDim96), typeof(Count2))]
     [Instance(typeof(BFloat16), typeof(HeadDim128), typeof(Count1)), Instance(typeof(BFloat16), typeof(HeadDim128), typeof(Count2))]
     [Instance(typeof(BFloat16), typeof(HeadDim256), typeof(Count1))]
     [Instance(typeof(Half), typeof(HeadDim64), typeof(Count1)), Instance(typeof(Half), typeof(HeadDim64), typeof(Count2))]
-    [Instance(typeof(Half), typeof(HeadDim80), typeof(Count1)), Instance(typeof(Half), typeof(HeadDim80), typeof(Count2))]
     [Instance(typeof(Half), typeof(HeadDim96), typeof(Count1)), Instance(typeof(Half), typeof(HeadDim96), typeof(Count2))]
     [Instance(typeof(Half), typeof(HeadDim128), typeof(Count1)), Instance(typeof(Half), typeof(HeadDim128), typeof(Count2))]
     [Instance(typeof(Half), typeof(HeadDim256), typeof(Count1))]
@@ -65,7 +63,7 @@ public static class AttentionTensor
         AttentionLanes.Fill(tile, list, groupHeads, 64 * TFragments.Value, lanes);
         Group.Barrier();
         AttentionCopies.Queries<A, THeadDim>(
-            query, queryRowStride, queryHeadStride, tile, firstHead, groupHeads, lanes, 64 * TFragments.Value, queries, stride);
+            query, queryRowStride, queryHeadStride, headDim, tile, firstHead, groupHeads, lanes, 64 * TFragments.Value, queries, stride);
 
         // Registers: the fragments of a warp's queries where they fit, scores of a step, sums, and per row maximum and total.
         var q = LocalMemory.Allocate<uint>(HoldsQueries<THeadDim, TFragments>() ? TFragments.Value * THeadDim.Value / 4 : 4);
@@ -113,9 +111,9 @@ public static class AttentionTensor
                 var stage = stages.SubView((next & 1) * 2 * Keys<THeadDim>() * stride);
                 var first = blocks.First(next, Keys<THeadDim>());
                 AttentionCopies.Entries<A, THeadDim>(
-                    inPrefix ? prefixKey : key, start, entryStride, first, end, Keys<THeadDim>(), stage, stride);
+                    inPrefix ? prefixKey : key, start, entryStride, headDim, first, end, Keys<THeadDim>(), stage, stride);
                 AttentionCopies.Entries<A, THeadDim>(
-                    inPrefix ? prefixValue : value, start, entryStride, first, end, Keys<THeadDim>(), stage.SubView(Keys<THeadDim>() * stride), stride);
+                    inPrefix ? prefixValue : value, start, entryStride, headDim, first, end, Keys<THeadDim>(), stage.SubView(Keys<THeadDim>() * stride), stride);
             }
 
             AsyncCopy.Commit();
@@ -150,13 +148,13 @@ public static class AttentionTensor
         if (warpRow < tile.Lanes)
         {
             Finish<A, THeadDim, TFragments>(
-                tile, list, lanes, warpRow, firstHead, groupHeads, heads, mergedRows, unit, maxima, totals, sums, queries.SubView(warpRow * stride),
+                tile, list, lanes, warpRow, headDim, firstHead, groupHeads, heads, mergedRows, unit, maxima, totals, sums, queries.SubView(warpRow * stride),
                 partials, states, destination, destinationRowStride, destinationHeadStride);
         }
     }
 
     /// <summary>Dynamic shared memory.</summary>
-    /// <param name="headDim">Elements of a head.</param>
+    /// <param name="headDim">Most elements of a head: the value of THeadDim.</param>
     /// <param name="fragments">Fragments of a warp: the value of TFragments.</param>
     public static int SharedBytes(int headDim, int fragments) =>
         2 * (64 * fragments + 4 * (headDim > 128 ? 32 : 64)) * (headDim + Pad) + 64 * fragments * 4 * AttentionTile.LaneSize;
@@ -375,8 +373,8 @@ public static class AttentionTensor
 
     /// <summary>Writes results by way of the warp's own rows of the queries' shared memory, so that rows are written 16 bytes at a time; or a part.</summary>
     private static void Finish<A, THeadDim, TFragments>(
-        AttentionTile tile, ArrayView<int> list, ArrayView<int> lanes, int warpRow, int firstHead, int groupHeads, int heads, int mergedRows,
-        float unit,
+        AttentionTile tile, ArrayView<int> list, ArrayView<int> lanes, int warpRow, int headDim, int firstHead, int groupHeads, int heads,
+        int mergedRows, float unit,
         ArrayView<float> maxima, ArrayView<float> totals, ArrayView<float> sums, ArrayView<A> staging,
         ArrayView<float> partials, ArrayView<float> states,
         ArrayView<A> destination, long destinationRowStride, int destinationHeadStride)
@@ -404,14 +402,17 @@ public static class AttentionTensor
                 var lane = warpRow + warpLane;
                 var head = firstHead + (tile.FirstLane + lane) % groupHeads;
                 var state = tile.Partial(lane, groupHeads, head, list, mergedRows, heads);
-                var target = partials.SubView(state * THeadDim.Value).Cast<Vec2<float>>();
+                var target = partials.SubView(state * headDim).Cast<Vec2<float>>();
                 for (var eight = 0; eight < THeadDim.Value / 8; eight++)
                 {
                     var at = (row / 2 * (THeadDim.Value / 8) + eight) * 4 + row % 2 * 2;
                     var pair = default(Vec2<float>);
                     pair[0] = sums[at];
                     pair[1] = sums[at + 1];
-                    target[eight * 4 + Warp.LaneIdx % 4] = pair;
+                    if (eight * 8 < headDim)
+                    {
+                        target[eight * 4 + Warp.LaneIdx % 4] = pair;
+                    }
                 }
 
                 if (Warp.LaneIdx % 4 == 0)
@@ -430,7 +431,7 @@ public static class AttentionTensor
                 var warpLane = i / (THeadDim.Value / 8);
                 var d = i % (THeadDim.Value / 8) * 8;
                 var lane = warpRow + warpLane;
-                if (lane < tile.Lanes)
+                if (lane < tile.Lanes && d < headDim)
                 {
                     var head = firstHead + (tile.FirstLane + lane) % groupHeads;
                     var target = destination.SubView(

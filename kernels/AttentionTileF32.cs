@@ -26,8 +26,6 @@ public static class AttentionTileF32
     /// </remarks>
     [Kernel(Threads)]
     [Instance(typeof(float), typeof(HeadDim64), typeof(Count2)), Instance(typeof(float), typeof(HeadDim64), typeof(Count8))]
-    [Instance(typeof(float), typeof(HeadDim80), typeof(Count2)), Instance(typeof(float), typeof(HeadDim80), typeof(Count8))]
-    [Instance(typeof(float), typeof(HeadDim96), typeof(Count2)), Instance(typeof(float), typeof(HeadDim96), typeof(Count8))]
     [Instance(typeof(float), typeof(HeadDim128), typeof(Count2)), Instance(typeof(float), typeof(HeadDim128), typeof(Count8))]
     [Instance(typeof(float), typeof(HeadDim256), typeof(Count2)), Instance(typeof(float), typeof(HeadDim256), typeof(Count4))]
     public static void AttentionTileKernel<A, THeadDim, TLanes>(
@@ -64,11 +62,11 @@ public static class AttentionTileF32
         AttentionLanes.Fill(tile, list, groupHeads, 16 * TLanes.Value, lanes);
         Group.Barrier();
         AttentionCopies.Queries<float, THeadDim>(
-            query.Cast<float>(), queryRowStride, queryHeadStride, tile, Grid.IdxY * groupHeads, groupHeads, lanes,
+            query.Cast<float>(), queryRowStride, queryHeadStride, headDim, tile, Grid.IdxY * groupHeads, groupHeads, lanes,
             16 * TLanes.Value, queries, THeadDim.Value + 4);
         AttentionCopies.Entries<float, THeadDim>(
             (blocks.PrefixCount > 0 ? prefixKey : key).Cast<float>(), blocks.PrefixCount > 0 ? prefixHead : ownHead,
-            blocks.PrefixCount > 0 ? prefixEntryStride : keyEntryStride, blocks.First(0, Keys),
+            blocks.PrefixCount > 0 ? prefixEntryStride : keyEntryStride, headDim, blocks.First(0, Keys),
             blocks.PrefixCount > 0 ? keys.PrefixEnd : keys.OwnEnd, Keys, keyTile, THeadDim.Value + 4);
         AsyncCopy.Commit();
 
@@ -96,7 +94,7 @@ public static class AttentionTileF32
             Group.Barrier();
             AttentionCopies.Entries<float, THeadDim>(
                 (inPrefix ? prefixValue : value).Cast<float>(), inPrefix ? prefixHead : ownHead,
-                inPrefix ? prefixEntryStride : keyEntryStride, first, end, Keys, valueTile, THeadDim.Value);
+                inPrefix ? prefixEntryStride : keyEntryStride, headDim, first, end, Keys, valueTile, THeadDim.Value);
             AsyncCopy.Commit();
 
             Score<THeadDim, TLanes>(queries, keyTile, scores);
@@ -120,7 +118,7 @@ public static class AttentionTileF32
                 var nextInPrefix = next < blocks.PrefixCount;
                 AttentionCopies.Entries<float, THeadDim>(
                     (nextInPrefix ? prefixKey : key).Cast<float>(), nextInPrefix ? prefixHead : ownHead,
-                    nextInPrefix ? prefixEntryStride : keyEntryStride, blocks.First(next, Keys),
+                    nextInPrefix ? prefixEntryStride : keyEntryStride, headDim, blocks.First(next, Keys),
                     nextInPrefix ? keys.PrefixEnd : keys.OwnEnd, Keys, keyTile, THeadDim.Value + 4);
             }
 
@@ -129,12 +127,12 @@ public static class AttentionTileF32
         }
 
         Finish<A, THeadDim, TLanes>(
-            tile, list, lanes, groupHeads, heads, mergedRows, maxima, totals, sums, partials, states,
+            tile, list, lanes, headDim, groupHeads, heads, mergedRows, maxima, totals, sums, partials, states,
             destination, destinationRowStride, destinationHeadStride);
     }
 
     /// <summary>Dynamic shared memory.</summary>
-    /// <param name="headDim">Elements of a head.</param>
+    /// <param name="headDim">Most elements of a head: the value of THeadDim.</param>
     /// <param name="lanes">Lanes of a thread: the value of TLanes.</param>
     public static int SharedBytes(int headDim, int lanes) =>
         4 * (16 * lanes * (headDim + 4) + Keys * (headDim + 4) + Keys * headDim + 16 * lanes * (WeightStride + 4));
@@ -232,9 +230,6 @@ public static class AttentionTileF32
         }
     }
 
-    /// <summary>Adjacent elements of a head that a thread holds, of its sixteenth.</summary>
-    private static int Adjacent<THeadDim>() where THeadDim : IHeadDim => THeadDim.Value % 64 == 0 ? 4 : THeadDim.Value % 32 == 0 ? 2 : 1;
-
     /// <summary>sums += weights x values.</summary>
     private static void WeighValues<THeadDim, TLanes>(ArrayView<float> weights, ArrayView<float> values, int count, ArrayView<float> sums)
         where THeadDim : IHeadDim
@@ -252,7 +247,11 @@ public static class AttentionTileF32
 
             for (var e = 0; e < 4; e++)
             {
-                LoadValues<THeadDim>(values.SubView((entry + e) * THeadDim.Value), v);
+                for (var part = 0; part < THeadDim.Value / 64; part++)
+                {
+                    Vectors.Load(values.SubView((entry + e) * THeadDim.Value + 64 * part + Group.IdxX % 16 * 4), v.SubView(4 * part), 4);
+                }
+
                 for (var i = 0; i < TLanes.Value; i++)
                 {
                     for (var j = 0; j < THeadDim.Value / 16; j++)
@@ -264,30 +263,8 @@ public static class AttentionTileF32
         }
     }
 
-    private static void LoadValues<THeadDim>(ArrayView<float> row, ArrayView<float> v) where THeadDim : IHeadDim
-    {
-        var thread = Group.IdxX % 16;
-        for (var part = 0; part < THeadDim.Value / 16 / Adjacent<THeadDim>(); part++)
-        {
-            if (Adjacent<THeadDim>() == 4)
-            {
-                Vectors.Load(row.SubView(part * 64 + 4 * thread), v.SubView(4 * part), 4);
-            }
-            else if (Adjacent<THeadDim>() == 2)
-            {
-                var pair = row.Cast<Vec2<float>>()[part * 16 + thread];
-                v[2 * part] = pair[0];
-                v[2 * part + 1] = pair[1];
-            }
-            else
-            {
-                v[part] = row[part * 16 + thread];
-            }
-        }
-    }
-
     private static void Finish<A, THeadDim, TLanes>(
-        AttentionTile tile, ArrayView<int> list, ArrayView<int> lanes, int groupHeads, int heads, int mergedRows,
+        AttentionTile tile, ArrayView<int> list, ArrayView<int> lanes, int headDim, int groupHeads, int heads, int mergedRows,
         ArrayView<float> maxima, ArrayView<float> totals, ArrayView<float> sums, ArrayView<float> partials, ArrayView<float> states,
         ArrayView<A> destination, long destinationRowStride, int destinationHeadStride)
         where A : unmanaged
@@ -311,42 +288,27 @@ public static class AttentionTileF32
             {
                 var target = whole
                     ? destination.Cast<float>().SubView(row * destinationRowStride + (long)head * destinationHeadStride)
-                    : partials.SubView(state * THeadDim.Value);
-                StoreSums<THeadDim>(sums, i * (THeadDim.Value / 16), factor, target);
+                    : partials.SubView(state * headDim);
+                for (var part = 0; part < THeadDim.Value / 64; part++)
+                {
+                    var d = 64 * part + Group.IdxX % 16 * 4;
+                    var vector = default(Vec4<float>);
+                    for (var e = 0; e < 4; e++)
+                    {
+                        vector[e] = sums[i * (THeadDim.Value / 16) + 4 * part + e] * factor;
+                    }
+
+                    if (d < headDim)
+                    {
+                        target.SubView(d).Cast<Vec4<float>>()[0] = vector;
+                    }
+                }
+
                 if (!whole && Group.IdxX % 16 == 0)
                 {
                     states[2 * state] = maxima[i];
                     states[2 * state + 1] = total;
                 }
-            }
-        }
-    }
-
-    private static void StoreSums<THeadDim>(ArrayView<float> sums, int at, float factor, ArrayView<float> target) where THeadDim : IHeadDim
-    {
-        var thread = Group.IdxX % 16;
-        for (var part = 0; part < THeadDim.Value / 16 / Adjacent<THeadDim>(); part++)
-        {
-            if (Adjacent<THeadDim>() == 4)
-            {
-                var vector = default(Vec4<float>);
-                for (var e = 0; e < 4; e++)
-                {
-                    vector[e] = sums[at + 4 * part + e] * factor;
-                }
-
-                target.Cast<Vec4<float>>()[part * 16 + thread] = vector;
-            }
-            else if (Adjacent<THeadDim>() == 2)
-            {
-                var vector = default(Vec2<float>);
-                vector[0] = sums[at + 2 * part] * factor;
-                vector[1] = sums[at + 2 * part + 1] * factor;
-                target.Cast<Vec2<float>>()[part * 16 + thread] = vector;
-            }
-            else
-            {
-                target[part * 16 + thread] = sums[at + part] * factor;
             }
         }
     }

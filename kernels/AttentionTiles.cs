@@ -287,13 +287,14 @@ internal static class AttentionCopies
     /// <param name="source">Keys or values.</param>
     /// <param name="start">First element of the head.</param>
     /// <param name="entryStride">Elements from entry to entry.</param>
+    /// <param name="headDim">Elements of a head; the rest of its place becomes zeros.</param>
     /// <param name="first">First entry.</param>
     /// <param name="end">End of the entries that are there.</param>
     /// <param name="count">Entries: a constant.</param>
     /// <param name="target">Shared memory.</param>
     /// <param name="targetStride">Elements from entry to entry there: a constant.</param>
     public static void Entries<A, THeadDim>(
-        ArrayView<A> source, long start, int entryStride, int first, int end, int count, ArrayView<A> target, int targetStride)
+        ArrayView<A> source, long start, int entryStride, int headDim, int first, int end, int count, ArrayView<A> target, int targetStride)
         where A : unmanaged
         where THeadDim : IHeadDim
     {
@@ -308,7 +309,9 @@ internal static class AttentionCopies
             var to = target.SubView(entry * targetStride + d);
             for (var i = 0; i < count / step; i++)
             {
-                AsyncCopy.Copy16(to.SubView(i * step * targetStride), from.SubView((long)(i * step) * entryStride), first + entry + i * step < end);
+                AsyncCopy.Copy16(
+                    to.SubView(i * step * targetStride), from.SubView((long)(i * step) * entryStride),
+                    first + entry + i * step < end && d < headDim);
             }
         }
         else
@@ -319,7 +322,8 @@ internal static class AttentionCopies
                 var entry = vector / vectors;
                 var d = vector % vectors * Vectors.Chunk<A>();
                 AsyncCopy.Copy16(
-                    target.SubView(entry * targetStride + d), source.SubView(start + (long)(first + entry) * entryStride + d), first + entry < end);
+                    target.SubView(entry * targetStride + d), source.SubView(start + (long)(first + entry) * entryStride + d),
+                    first + entry < end && d < headDim);
             }
         }
     }
@@ -328,6 +332,7 @@ internal static class AttentionCopies
     /// <param name="query">[rows, heads, head_dim].</param>
     /// <param name="rowStride">Elements from row to row.</param>
     /// <param name="headStride">Elements from head to head.</param>
+    /// <param name="headDim">Elements of a head; the rest of its place becomes zeros.</param>
     /// <param name="tile">The tile.</param>
     /// <param name="firstHead">First head of the group.</param>
     /// <param name="groupHeads">Query heads per key-value head.</param>
@@ -336,8 +341,8 @@ internal static class AttentionCopies
     /// <param name="target">Shared memory.</param>
     /// <param name="targetStride">Elements from lane to lane there: a constant.</param>
     public static void Queries<A, THeadDim>(
-        ArrayView<A> query, long rowStride, int headStride, AttentionTile tile, int firstHead, int groupHeads, ArrayView<int> lanes,
-        int count, ArrayView<A> target, int targetStride)
+        ArrayView<A> query, long rowStride, int headStride, int headDim, AttentionTile tile, int firstHead, int groupHeads,
+        ArrayView<int> lanes, int count, ArrayView<A> target, int targetStride)
         where A : unmanaged
         where THeadDim : IHeadDim
     {
@@ -349,7 +354,8 @@ internal static class AttentionCopies
             var head = firstHead + (tile.FirstLane + lane) % groupHeads;
             AsyncCopy.Copy16(
                 target.SubView(lane * targetStride + d),
-                query.SubView(lanes[lane * AttentionTile.LaneSize] * rowStride + (long)head * headStride + d), lane < tile.Lanes);
+                query.SubView(lanes[lane * AttentionTile.LaneSize] * rowStride + (long)head * headStride + d),
+                lane < tile.Lanes && d < headDim);
         }
     }
 }

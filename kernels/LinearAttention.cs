@@ -43,12 +43,9 @@ public static class LinearAttention
     /// <param name="destinationRowStride">Elements from row to row.</param>
     /// <param name="destinationHeadStride">Elements from head to head.</param>
     [Kernel(128)]
-    [Instance(typeof(float), typeof(Count2)), Instance(typeof(float), typeof(Count4))]
-    [Instance(typeof(float), typeof(Count8)), Instance(typeof(float), typeof(Count16))]
-    [Instance(typeof(BFloat16), typeof(Count2)), Instance(typeof(BFloat16), typeof(Count4))]
-    [Instance(typeof(BFloat16), typeof(Count8)), Instance(typeof(BFloat16), typeof(Count16))]
-    [Instance(typeof(Half), typeof(Count2)), Instance(typeof(Half), typeof(Count4))]
-    [Instance(typeof(Half), typeof(Count8)), Instance(typeof(Half), typeof(Count16))]
+    [Instance(typeof(float), typeof(Count4)), Instance(typeof(float), typeof(Count16))]
+    [Instance(typeof(BFloat16), typeof(Count4)), Instance(typeof(BFloat16), typeof(Count16))]
+    [Instance(typeof(Half), typeof(Count4)), Instance(typeof(Half), typeof(Count16))]
     public static void LinearAttentionKernel<A, TColumns>(
         [ReadOnlyView] ArrayView<A> query, long queryRowStride, int queryHeadStride,
         [ReadOnlyView] ArrayView<A> key, [ReadOnlyView] ArrayView<A> value, long keyHeadStride, int keyEntryStride,
@@ -96,12 +93,9 @@ public static class LinearAttention
     /// FLOPs: 2 x entries x head_dim^2 per key-value head and 2 x head_dim^2 per row and head.
     /// </remarks>
     [Kernel(128)]
-    [Instance(typeof(float), typeof(Count2)), Instance(typeof(float), typeof(Count4))]
-    [Instance(typeof(float), typeof(Count8)), Instance(typeof(float), typeof(Count16))]
-    [Instance(typeof(BFloat16), typeof(Count2)), Instance(typeof(BFloat16), typeof(Count4))]
-    [Instance(typeof(BFloat16), typeof(Count8)), Instance(typeof(BFloat16), typeof(Count16))]
-    [Instance(typeof(Half), typeof(Count2)), Instance(typeof(Half), typeof(Count4))]
-    [Instance(typeof(Half), typeof(Count8)), Instance(typeof(Half), typeof(Count16))]
+    [Instance(typeof(float), typeof(Count4)), Instance(typeof(float), typeof(Count16))]
+    [Instance(typeof(BFloat16), typeof(Count4)), Instance(typeof(BFloat16), typeof(Count16))]
+    [Instance(typeof(Half), typeof(Count4)), Instance(typeof(Half), typeof(Count16))]
     public static void WeightMatrixKernel<A, TColumns>(
         [ReadOnlyView] ArrayView<A> query, long queryRowStride, int queryHeadStride,
         [ReadOnlyView] ArrayView<A> key, [ReadOnlyView] ArrayView<A> value, long keyHeadStride, int keyEntryStride,

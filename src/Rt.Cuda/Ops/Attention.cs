@@ -106,7 +106,7 @@ public sealed partial class GpuDevice
     /// <summary>Whether the kernels that move 16 bytes at a time take these tensors.</summary>
     private bool HasFastAttention(in Tensor query, RowBatch rows, int layer, in Tensor destination)
     {
-        if (query.Columns is not (64 or 80 or 96 or 128 or 256) || !AreAligned(query) || !AreAligned(destination)
+        if (query.Columns > 256 || query.Columns * ActivationType.Bytes() % 16 != 0 || !AreAligned(query) || !AreAligned(destination)
             || !AreAligned(rows.Cache[layer].Key) || !AreAligned(rows.Cache[layer].Value))
         {
             return false;
@@ -129,8 +129,8 @@ public sealed partial class GpuDevice
         var small = ActivationType == DType.F32 ? 32 : 64;
         var large = headDim > 128 ? 64 : 128;
         var shared = ActivationType == DType.F32
-            ? AttentionTileF32.SharedBytes(headDim, large / 16)
-            : AttentionTensor.SharedBytes(headDim, large / 64);
+            ? AttentionTileF32.SharedBytes(Width(headDim, tensor: false), large / 16)
+            : AttentionTensor.SharedBytes(Width(headDim, tensor: true), large / 64);
         return new AttentionGeometry(groupHeads, kvHeads, NarrowLanes: 8, small, shared <= _launcher.MaxSharedBytes ? large : small);
     }
 
@@ -142,25 +142,33 @@ public sealed partial class GpuDevice
             return (ColumnsEntry(nameof(AttentionRows.AttentionRowsKernel), headDim), 0);
         }
 
-        var dim = HeadDim(headDim);
         if (narrow)
         {
             var lanes = NarrowLanes(groupHeads, rows);
-            return (Entry(nameof(AttentionDecode.AttentionDecodeKernel), dim, lanes == 1 ? typeof(Count1) : lanes <= 4 ? typeof(Count4) : typeof(Count8)), 0);
+            return (
+                Entry(
+                    nameof(AttentionDecode.AttentionDecodeKernel), HeadDim(Width(headDim, tensor: false)),
+                    lanes <= 4 ? typeof(Count4) : typeof(Count8)),
+                0);
         }
 
-        if (ActivationType == DType.F32)
+        var tensor = ActivationType != DType.F32;
+        var width = Width(headDim, tensor);
+
+        if (!tensor)
         {
             var perThread = wideLanes / 16;
             return (
-                Entry(nameof(AttentionTileF32.AttentionTileKernel), dim, perThread == 2 ? typeof(Count2) : perThread == 4 ? typeof(Count4) : typeof(Count8)),
-                AttentionTileF32.SharedBytes(headDim, perThread));
+                Entry(
+                    nameof(AttentionTileF32.AttentionTileKernel), HeadDim(width),
+                    perThread == 2 ? typeof(Count2) : perThread == 4 ? typeof(Count4) : typeof(Count8)),
+                AttentionTileF32.SharedBytes(width, perThread));
         }
 
         var fragments = wideLanes / 64;
         return (
-            Entry(nameof(AttentionTensor.AttentionTensorKernel), dim, fragments == 1 ? typeof(Count1) : typeof(Count2)),
-            AttentionTensor.SharedBytes(headDim, fragments));
+            Entry(nameof(AttentionTensor.AttentionTensorKernel), HeadDim(width), fragments == 1 ? typeof(Count1) : typeof(Count2)),
+            AttentionTensor.SharedBytes(width, fragments));
     }
 
     /// <summary>Most lanes of a tile of the decode kernel in this batch: one sequence's, or those of all that share a prefix.</summary>
@@ -207,12 +215,15 @@ public sealed partial class GpuDevice
 
     /// <summary>A kernel that lays a head across a warp, by the elements per thread.</summary>
     private KernelEntry ColumnsEntry(string method, int headDim) => Entry(
-        method, null, headDim <= 64 ? typeof(Count2) : headDim <= 128 ? typeof(Count4) : headDim <= 256 ? typeof(Count8) : typeof(Count16));
+        method, null, headDim <= 128 ? typeof(Count4) : typeof(Count16));
 
-    private static Type HeadDim(int headDim) => headDim switch
+    /// <summary>The width that a kernel is compiled for: the least that holds a head. Only the tensor-core kernel has one of 96.</summary>
+    private static int Width(int headDim, bool tensor) =>
+        headDim <= 64 ? 64 : headDim <= 96 && tensor ? 96 : headDim <= 128 ? 128 : 256;
+
+    private static Type HeadDim(int width) => width switch
     {
         64 => typeof(HeadDim64),
-        80 => typeof(HeadDim80),
         96 => typeof(HeadDim96),
         128 => typeof(HeadDim128),
         _ => typeof(HeadDim256),
