@@ -73,10 +73,14 @@ internal sealed class CommandContext(ParseResult parse, SharedOptions shared, St
         return value;
     }
 
-    /// <summary>Opens the device that the options name.</summary>
-    /// <exception cref="DeviceException">There is no such device.</exception>
-    public IDevice OpenDevice() =>
-        Own(Devices.Open(Get(shared.Device)!, Get(shared.Threads), Get(shared.BatchInvariant)));
+    /// <summary>What the options say about the device.</summary>
+    public DeviceSettings DeviceSettings => new(
+        Get(shared.Threads), Get(shared.BatchInvariant),
+        Get(shared.Activations) is { } type ? Enum.Parse<DType>(type, ignoreCase: true) : null, Get(shared.Tf32));
+
+    /// <summary>Finds the device that the options name.</summary>
+    /// <exception cref="DeviceException">There is no such device, or it is absent.</exception>
+    public IDeviceSource FindDevice() => Own(Devices.Find(Get(shared.Device)!, DeviceSettings));
 
     /// <summary>The folder of a model argument; see <see cref="ModelFolder"/>.</summary>
     public async Task<string> ModelFolderAsync(string model)
@@ -85,11 +89,12 @@ internal sealed class CommandContext(ParseResult parse, SharedOptions shared, St
         return await ModelFolder.ResolveAsync(model, new Relay(progress), cancellation);
     }
 
-    /// <summary>Opens the device, then loads the model argument on it; its warnings go to the user.</summary>
+    /// <summary>Finds the device, then loads the model argument on it; its warnings go to the user.</summary>
     public async Task<LanguageModel> LoadModelAsync()
     {
-        var device = OpenDevice();
+        var source = FindDevice();
         var folder = await ModelFolderAsync(Get(shared.Model)!);
+        var device = source.For(LanguageModel.WeightTypeOf(folder));
         var model = Own(LanguageModel.Load(folder, device));
         foreach (var warning in model.Warnings)
         {

@@ -19,24 +19,42 @@ internal sealed class SharedOptions
 
     public Option<string> Device { get; } = new("--device")
     {
-        Description = "Device that computes: cpu or reference",
+        Description = "Device that computes: cpu, reference, simulator, cuda or cuda:N",
         DefaultValueFactory = _ => "cpu",
         HelpName = "NAME",
     };
 
-    public Option<int?> Threads { get; } = new("--threads") { Description = "Threads of the cpu device; all processors by default", HelpName = "N" };
+    public Option<int?> Threads { get; } = new("--threads") { Description = "Threads of the cpu device or the simulator; all processors by default", HelpName = "N" };
 
     public Option<bool> BatchInvariant { get; } = new("--batch-invariant")
     {
         Description = "A row's bits do not depend on the batch it sits in; slower",
     };
 
+    public Option<string?> Activations { get; } = TypeOption();
+
+    public Option<bool> Tf32 { get; } = new("--tf32")
+    {
+        Description = "On simulator and cuda, products of f32 activations on tensor cores, operands rounded to tf32",
+    };
+
     /// <summary>Options of commands that compute.</summary>
-    public IReadOnlyList<Option> ForDevice => [Device, Threads, BatchInvariant];
+    public IReadOnlyList<Option> ForDevice => [Device, Threads, BatchInvariant, Activations, Tf32];
 
     /// <summary>The model argument.</summary>
     public Argument<string> Model { get; } = new("MODEL")
     {
         Description = "A model folder, or org/name[@revision] from the Hugging Face cache or hub",
     };
+
+    private static Option<string?> TypeOption()
+    {
+        var option = new Option<string?>("--activations")
+        {
+            Description = "Dtype of activations on simulator and cuda; the model's by default",
+            HelpName = "f32|bf16|f16",
+        };
+        option.AcceptOnlyFromAmong("f32", "bf16", "f16");
+        return option;
+    }
 }

@@ -193,6 +193,19 @@ public sealed unsafe partial class GpuDevice
         }
     }
 
+    /// <summary>Says that contents are undefined.</summary>
+    internal void ForgetBytes(long address, long bytes)
+    {
+        if (_recorder.IsRecording)
+        {
+            _recorder.Forget(address, bytes);
+        }
+        else
+        {
+            _launcher.Forget(address, bytes);
+        }
+    }
+
     /// <summary>Writes zeros.</summary>
     internal void ClearBytes(long address, long bytes)
     {

@@ -10,15 +10,17 @@ namespace Rt.Cuda;
 public sealed partial class GpuDevice : IDevice
 {
     private readonly ILauncher _launcher;
+    private readonly bool _ownsLauncher;
     private readonly KernelLaunch _launch;
     private readonly ScratchSpace _scratch;
     private readonly LaunchRecorder _recorder;
 
-    /// <param name="launcher">Runs the kernels; disposed with the device.</param>
+    /// <param name="launcher">Runs the kernels.</param>
     /// <param name="activationType">F32, BF16 or F16: dtype of activations, keys and values.</param>
     /// <param name="options">Null for the defaults.</param>
+    /// <param name="ownsLauncher">Disposes the launcher with the device; else several devices may share it.</param>
     /// <exception cref="UsageException">Another dtype.</exception>
-    public GpuDevice(ILauncher launcher, DType activationType, GpuOptions? options = null)
+    public GpuDevice(ILauncher launcher, DType activationType, GpuOptions? options = null, bool ownsLauncher = true)
     {
         if (activationType is not (DType.F32 or DType.BF16 or DType.F16))
         {
@@ -26,6 +28,7 @@ public sealed partial class GpuDevice : IDevice
         }
 
         _launcher = launcher;
+        _ownsLauncher = ownsLauncher;
         ActivationType = activationType;
         Options = options ?? new GpuOptions();
         _launch = new KernelLaunch(this);
@@ -119,6 +122,9 @@ public sealed partial class GpuDevice : IDevice
         _recorder.Dispose();
         _scratch.Release();
         ReleaseMemory();
-        _launcher.Dispose();
+        if (_ownsLauncher)
+        {
+            _launcher.Dispose();
+        }
     }
 }

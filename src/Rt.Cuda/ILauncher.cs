@@ -52,6 +52,9 @@ public interface ILauncher : IDisposable
     /// <summary>Writes zeros.</summary>
     void Clear(long address, long bytes);
 
+    /// <summary>Says that the contents are undefined from here on: a launcher that checks then refuses reads before writes.</summary>
+    void Forget(long address, long bytes);
+
     /// <summary>Starts a kernel.</summary>
     /// <param name="entry">Its architecture must not exceed <see cref="Target"/>.</param>
     /// <param name="grid">Groups.</param>

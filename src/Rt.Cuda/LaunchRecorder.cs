@@ -28,6 +28,7 @@ internal sealed class LaunchRecorder(ILauncher launcher) : IDisposable
         Launch,
         Copy,
         Clear,
+        Forget,
     }
 
     /// <summary>Whether launches are deferred.</summary>
@@ -61,7 +62,7 @@ internal sealed class LaunchRecorder(ILauncher launcher) : IDisposable
     public void Abandon()
     {
         _depth = 0;
-        Forget();
+        Reset();
     }
 
     /// <summary>Defers a launch.</summary>
@@ -83,6 +84,13 @@ internal sealed class LaunchRecorder(ILauncher launcher) : IDisposable
     {
         _entries.Add(null);
         Write(new Header(Kind.Clear, default, 0, 2 * sizeof(long)), MemoryMarshal.AsBytes([address, bytes]));
+    }
+
+    /// <summary>Defers a forgetting.</summary>
+    public void Forget(long address, long bytes)
+    {
+        _entries.Add(null);
+        Write(new Header(Kind.Forget, default, 0, 2 * sizeof(long)), MemoryMarshal.AsBytes([address, bytes]));
     }
 
     /// <summary>Starts what is deferred.</summary>
@@ -115,7 +123,7 @@ internal sealed class LaunchRecorder(ILauncher launcher) : IDisposable
             }
         }
 
-        Forget();
+        Reset();
         Flushed?.Invoke();
     }
 
@@ -143,7 +151,7 @@ internal sealed class LaunchRecorder(ILauncher launcher) : IDisposable
         _length = end;
     }
 
-    private void Forget()
+    private void Reset()
     {
         _entries.Clear();
         _length = 0;
@@ -193,13 +201,11 @@ internal sealed class LaunchRecorder(ILauncher launcher) : IDisposable
             }
 
             var numbers = MemoryMarshal.Cast<byte, long>(payload);
-            if (header.Kind == Kind.Copy)
+            switch (header.Kind)
             {
-                launcher.Copy(numbers[0], numbers[1], numbers[2]);
-            }
-            else
-            {
-                launcher.Clear(numbers[0], numbers[1]);
+                case Kind.Copy: launcher.Copy(numbers[0], numbers[1], numbers[2]); break;
+                case Kind.Clear: launcher.Clear(numbers[0], numbers[1]); break;
+                default: launcher.Forget(numbers[0], numbers[1]); break;
             }
         }
     }

@@ -58,6 +58,7 @@ internal sealed class ScratchSpace(GpuDevice device)
         }
 
         var tensor = new Tensor(_blocks[_block], type, _used / elementBytes, dim0, dim1, dim2);
+        device.ForgetBytes(_blocks[_block].Address + _used, bytes);
         _used += bytes;
         return tensor;
     }

@@ -101,7 +101,7 @@ public sealed unsafe class SimulatedGpu : IDisposable
     {
         var program = module.Program(entry);
         var layout = CheckLaunch(program, gridX, gridY, gridZ, dynamicSharedBytes, arguments.Length);
-        var launch = new Launch(program, layout, gridX, gridY, gridZ, arguments.ToArray(), Options.InstructionBudget);
+        var launch = new Launch(program, layout, gridX, gridY, gridZ, arguments.ToArray(), Options.InstructionBudget, _memory.NextLaunch());
         int cores = Options.Threads > 0 ? Options.Threads : Environment.ProcessorCount;
         int count = (int)Math.Min(cores, launch.Groups);
         var workers = new Worker[count];

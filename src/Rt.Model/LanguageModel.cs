@@ -97,6 +97,17 @@ public sealed class LanguageModel : IDisposable
         }
     }
 
+    /// <summary>The dtype that most bytes of a folder's weights are stored in; reads headers only.</summary>
+    /// <exception cref="BadFileException">A file is missing or malformed, or no tensor holds numbers that weights may have.</exception>
+    public static DType WeightTypeOf(string folder)
+    {
+        using var checkpoint = Checkpoint.Open(folder);
+        var types = checkpoint.Names.Select(checkpoint.Entry).Where(entry => entry.DType.IsWeight()).GroupBy(entry => entry.DType).ToArray();
+        return types.Length > 0
+            ? types.MaxBy(group => group.Sum(entry => entry.ByteLength))!.Key
+            : throw new BadFileException(folder, "expected weights in F32, F16, BF16 or F64, found none");
+    }
+
     /// <summary>Reads and checks config.json alone.</summary>
     public static ModelConfig ReadConfig(string folder) => ReadConfig(folder, [], out _);
 

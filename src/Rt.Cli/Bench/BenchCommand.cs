@@ -95,7 +95,8 @@ internal sealed class BenchCommand : CliCommand
             var folder = shape is null
                 ? await context.ModelFolderAsync(model!)
                 : Checkpoint(context, shape, temporary ?? context.Get(_models)!, options.Seed);
-            var runner = new BenchRunner(folder, CreateDevice, options, context.Note);
+            var weights = LanguageModel.WeightTypeOf(folder);
+            var runner = new BenchRunner(folder, () => CreateDevice(weights), options, context.Note);
             var (device, weightType, weightBytes, rows) = runner.Run(specs, context.Cancellation);
             new BenchReport(shape ?? model!, weightType, weightBytes, device, options.Seed, rows)
                 .Write(context.Out, context.Json ? BenchFormat.Json : Enum.Parse<BenchFormat>(context.Get(_output)!, ignoreCase: true));
@@ -109,7 +110,7 @@ internal sealed class BenchCommand : CliCommand
             }
         }
 
-        IDevice CreateDevice() => Devices.Open(context.Get(Shared.Device)!, threads, context.Get(Shared.BatchInvariant));
+        IDevice CreateDevice(DType weights) => Devices.Open(context.Get(Shared.Device)!, context.DeviceSettings, weights);
     }
 
     /// <summary>The folder of a shape's checkpoint, written where it is not there yet.</summary>

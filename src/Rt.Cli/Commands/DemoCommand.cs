@@ -33,7 +33,7 @@ internal sealed class DemoCommand : CliCommand
         var clock = Stopwatch.StartNew();
         var folder = context.Get(_folder)!;
         var files = DemoModel.Write(folder, context.Cancellation);
-        var device = context.OpenDevice();
+        var device = context.FindDevice().For(LanguageModel.WeightTypeOf(folder));
         using var model = LanguageModel.Load(folder, device);
         var options = new ThinkOptions { Steps = context.Get(_steps) };
         var result = DemoRun.Run(model, folder, options, context.Cancellation);

@@ -9,6 +9,7 @@ using Rt.Conformance.Ops;
 using Rt.Core;
 using Rt.Cpu;
 using Rt.Cpu.Reference;
+using Rt.Cuda.Driver;
 
 namespace Rt.Cli.Commands;
 
@@ -17,19 +18,24 @@ internal sealed class DoctorCommand : CliCommand
 {
     private const int NumericsFailed = 6;
 
-    private readonly Option<int?> _threads;
+    private readonly Option<string?> _device = new("--device")
+    {
+        Description = "Check this device only: cpu, simulator, cuda or cuda:N; on the latter two in f32, bf16 and f16",
+        HelpName = "NAME",
+    };
+
     private readonly Option<string?> _op = new("--op") { Description = "Only cases of this op, such as MatMul or Attention", HelpName = "NAME" };
 
     public DoctorCommand(SharedOptions shared)
-        : base("doctor", "Show the machine and its devices, and compare every op of each of them with the reference device", shared)
-    {
-        _threads = shared.Threads;
-        Add(_threads, _op);
-    }
+        : base("doctor", "Show the machine and its devices, and compare every op of a device with the reference device", shared) =>
+        Add(_device, _op, shared.Threads, shared.Activations);
 
-    public override IReadOnlyList<string> Notes => ["Exit code 6 where a device fails an op."];
+    public override IReadOnlyList<string> Notes =>
+    [
+        "Without --device the cpu device is checked and the others are listed. Exit code 6 where a device fails an op.",
+    ];
 
-    public override IReadOnlyList<string> Examples => ["rt doctor", "rt doctor --op MatMul --json"];
+    public override IReadOnlyList<string> Examples => ["rt doctor", "rt doctor --device cuda", "rt doctor --device simulator --op MatMul --activations bf16 --json"];
 
     protected override Task<int> RunAsync(CommandContext context)
     {
@@ -45,9 +51,41 @@ internal sealed class DoctorCommand : CliCommand
             ["rt"] = Versions.Text,
         };
         var cases = Cases(context.Get(_op));
-        var checks = Devices.Present.Select(name => Check(context, name, cases)).ToArray();
-        context.Result(() => Json(machine, checks), () => WriteText(context.Streams, machine, checks));
+        var (gpus, absent) = Devices.Gpus();
+        var asked = context.Get(_device);
+        var checks = Checked(context, asked ?? "cpu", cases).ToList();
+        if (asked is null)
+        {
+            checks.Add(new DeviceCheck("reference", "float64, scalar", "judges the others", 0, []));
+            checks.Add(new DeviceCheck("simulator", "runs the kernels' PTX on the processor", "rt doctor --device simulator", 0, []));
+            checks.AddRange(gpus.Select(gpu => new DeviceCheck($"cuda:{gpu.Ordinal}", Describe(gpu), $"rt doctor --device cuda:{gpu.Ordinal}", 0, [])));
+        }
+
+        context.Result(() => Json(machine, checks, absent), () => WriteText(context.Streams, machine, checks, absent));
         return Task.FromResult(checks.Any(check => check.Failures.Count > 0) ? NumericsFailed : 0);
+    }
+
+    private static string Describe(CudaDeviceInfo gpu) => gpu.Target is { } target ? $"{gpu}, runs {target}" : $"{gpu}: too old, expected 8.0 or above";
+
+    /// <summary>The checks of one device: in each dtype of activations that it computes in, or in the one asked for.</summary>
+    private IEnumerable<DeviceCheck> Checked(CommandContext context, string name, IReadOnlyList<ConformanceCase> cases)
+    {
+        var settings = context.DeviceSettings;
+        using var source = Devices.Find(name, settings);
+        if (source.For(DType.F32) is ReferenceDevice judge)
+        {
+            // Compared with itself it could not fail.
+            yield return new DeviceCheck(name, judge.Description, "judges the others", 0, []);
+            yield break;
+        }
+
+        var types = source.For(DType.F32).Name == "cpu" ? [DType.F32]
+            : settings.Activations is { } only ? new[] { only }
+            : [DType.F32, DType.BF16, DType.F16];
+        foreach (var type in types)
+        {
+            yield return Check(context, name, source.For(type), cases);
+        }
     }
 
     private static IReadOnlyList<ConformanceCase> Cases(string? op)
@@ -58,17 +96,10 @@ internal sealed class DoctorCommand : CliCommand
             : throw new UsageException($"--op {op}: expected one of {string.Join(", ", OpConformance.Cases.Select(test => test.Op).Distinct())}");
     }
 
-    private DeviceCheck Check(CommandContext context, string name, IReadOnlyList<ConformanceCase> cases)
+    private static DeviceCheck Check(CommandContext context, string name, IDevice device, IReadOnlyList<ConformanceCase> cases)
     {
-        using var device = Devices.Open(name, name == "cpu" ? context.Get(_threads) : null);
-        if (device is ReferenceDevice)
-        {
-            // Compared with itself it could not fail.
-            return new DeviceCheck(name, device.Description, 0, []);
-        }
-
         using var reference = new ReferenceDevice();
-        using var progress = context.Progress($"checking {name}", "cases");
+        using var progress = context.Progress($"checking {name} in {device.ActivationType}", "cases");
         var failures = new List<string>();
         var done = 0;
         foreach (var test in cases)
@@ -83,10 +114,10 @@ internal sealed class DoctorCommand : CliCommand
             progress.Report(++done, cases.Count, test.Name);
         }
 
-        return new DeviceCheck(name, device.Description, done, failures);
+        return new DeviceCheck(name, device.Description, null, done, failures);
     }
 
-    private static void WriteText(Streams streams, Dictionary<string, string> machine, DeviceCheck[] checks)
+    private static void WriteText(Streams streams, Dictionary<string, string> machine, List<DeviceCheck> checks, string? absent)
     {
         foreach (var (name, value) in machine)
         {
@@ -96,13 +127,14 @@ internal sealed class DoctorCommand : CliCommand
         var table = new TextTable("device", "what", ">op cases passed", "");
         foreach (var check in checks)
         {
-            var passed = check.Cases == 0 ? "judges the others" : $"{check.Cases - check.Failures.Count} of {check.Cases}";
-            table.Add(check.Failures.Count > 0, [check.Name, check.Description, passed, check.Failures.Count == 0 ? "ok" : "FAILED"]);
+            var passed = check.Remark ?? $"{check.Cases - check.Failures.Count} of {check.Cases}";
+            var verdict = check.Remark is not null ? "present" : check.Failures.Count == 0 ? "ok" : "FAILED";
+            table.Add(check.Failures.Count > 0, [check.Name, check.Description, passed, verdict]);
         }
 
-        foreach (var (name, reason) in Devices.Absent)
+        if (absent is not null)
         {
-            table.Add(name, reason, "", "absent");
+            table.Add("cuda", absent, "", "absent");
         }
 
         table.Write(streams);
@@ -112,7 +144,7 @@ internal sealed class DoctorCommand : CliCommand
         }
     }
 
-    private static JsonObject Json(Dictionary<string, string> machine, DeviceCheck[] checks)
+    private static JsonObject Json(Dictionary<string, string> machine, List<DeviceCheck> checks, string? absent)
     {
         var about = new JsonObject();
         foreach (var (name, value) in machine)
@@ -129,15 +161,12 @@ internal sealed class DoctorCommand : CliCommand
             {
                 ["name"] = check.Name,
                 ["description"] = check.Description,
+                ["remark"] = check.Remark,
                 ["n"] = check.Cases,
                 ["passed"] = check.Cases - check.Failures.Count,
                 ["failures"] = JsonReport.List(check.Failures.Select(failure => (JsonNode)JsonValue.Create(failure))),
             })),
-            ["absent"] = JsonReport.List(Devices.Absent.Select(device => (JsonNode)new JsonObject
-            {
-                ["name"] = device.Name,
-                ["reason"] = device.Reason,
-            })),
+            ["absent"] = absent is null ? new JsonArray() : new JsonArray(new JsonObject { ["name"] = "cuda", ["reason"] = absent }),
         };
     }
 
@@ -160,5 +189,10 @@ internal sealed class DoctorCommand : CliCommand
         return line?[(line.IndexOf(':') + 1)..].Trim() ?? RuntimeInformation.ProcessArchitecture.ToString();
     }
 
-    private sealed record DeviceCheck(string Name, string Description, int Cases, List<string> Failures);
+    /// <param name="Name">Of the device.</param>
+    /// <param name="Description">Of the device.</param>
+    /// <param name="Remark">Why it was not checked, or how to.</param>
+    /// <param name="Cases">Cases run.</param>
+    /// <param name="Failures">What failed.</param>
+    private sealed record DeviceCheck(string Name, string Description, string? Remark, int Cases, List<string> Failures);
 }

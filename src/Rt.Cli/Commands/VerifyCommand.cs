@@ -29,7 +29,13 @@ internal sealed class VerifyCommand : CliCommand
     {
         var root = context.Get(_folder)!;
         var folders = ReferenceCase.Find(root);
-        var device = context.OpenDevice();
+        // Expected values are of F32 computation; there are no tolerances for another.
+        if (context.DeviceSettings is { Activations: { } type and not DType.F32 })
+        {
+            throw new UsageException($"--activations {type.ToString().ToLowerInvariant()}: reference cases are compared in f32; rt doctor --activations checks the ops");
+        }
+
+        var device = context.FindDevice().For(DType.F32);
         var reports = new List<CaseReport>();
         var broken = new List<(string Case, RtException Error)>();
         using (var progress = context.Progress("verifying", "cases"))

@@ -137,6 +137,12 @@ public sealed class CudaLauncher : ILauncher
     }
 
     /// <inheritdoc/>
+    /// <remarks>Nothing is checked.</remarks>
+    public void Forget(long address, long bytes)
+    {
+    }
+
+    /// <inheritdoc/>
     public void Launch(KernelEntry entry, GridSize grid, int dynamicSharedBytes, ReadOnlySpan<byte> arguments)
     {
         MakeCurrent();

@@ -105,6 +105,10 @@ internal sealed unsafe partial class EntryDecoder
         {
             _sharedGranule = Math.Min(_sharedGranule, bits * count / 8);
         }
+        if (space == "global")
+        {
+            _globalGranule = Math.Min(_globalGranule, bits * count / 8);
+        }
         if (space == "param" && (instruction.Immediate < 0 || instruction.Immediate + (bits * count / 8) > ParameterEnd(statement.Operands[1].Name)))
         {
             throw Refuse(draft, "the load passes the end of the parameter");

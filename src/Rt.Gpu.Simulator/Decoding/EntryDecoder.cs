@@ -13,6 +13,7 @@ internal sealed unsafe partial class EntryDecoder
     private readonly Dictionary<Register, int> _predicates = [];
     private readonly List<Conversion> _conversions = [];
     private int _sharedGranule = 16;
+    private int _globalGranule = 4;
 
     private EntryDecoder(EntryText entry) => _entry = entry;
 
@@ -172,6 +173,7 @@ internal sealed unsafe partial class EntryDecoder
             Conversions = [.. _conversions],
             Shared = _entry.Shared,
             SharedGranule = Math.Min(_sharedGranule, 4),
+            GlobalGranuleShift = System.Numerics.BitOperations.Log2((uint)_globalGranule),
             Parameters = _entry.Parameters,
             GroupSize = _entry.GroupSize[0],
         };

@@ -60,6 +60,9 @@ internal sealed class EntryProgram
     /// <summary>Bytes of the smallest access to shared memory.</summary>
     public required int SharedGranule { get; init; }
 
+    /// <summary>Bytes of the smallest access to global memory, up to 4, as a power of two.</summary>
+    public required int GlobalGranuleShift { get; init; }
+
     public required IReadOnlyList<EntryParameter> Parameters { get; init; }
 
     public int ArgumentBytes => Parameters.Count == 0 ? 0 : Parameters[^1].Offset + Parameters[^1].Bytes;

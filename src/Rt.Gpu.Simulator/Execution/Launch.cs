@@ -4,10 +4,31 @@ using Rt.Gpu.Simulator.Memory;
 
 namespace Rt.Gpu.Simulator.Execution;
 
-internal sealed class Launch(EntryProgram program, SharedLayout layout, int gridX, int gridY, int gridZ, byte[] arguments, long budget)
+internal sealed class Launch(EntryProgram program, SharedLayout layout, int gridX, int gridY, int gridZ, byte[] arguments, long budget, ulong number)
 {
     /// <summary>Warp instructions issued so far.</summary>
     public long Issued;
+
+    /// <summary>Goes up at each publication.</summary>
+    public long Time;
+
+    private long[]? _published;
+
+    /// <summary>Number that tells the records of this launch from others.</summary>
+    public ulong Number { get; } = number;
+
+    /// <summary>When each group last went through a fence and an atomic operation; null as long as none did.</summary>
+    public long[]? Published => Volatile.Read(ref _published);
+
+    /// <summary>As <see cref="Published"/>, made when first asked for.</summary>
+    public long[] Publications()
+    {
+        if (Published is null)
+        {
+            Interlocked.CompareExchange(ref _published, new long[Math.Min(Groups, (long)Memory.GlobalRecord.ManyGroups)], null);
+        }
+        return _published!;
+    }
 
     public EntryProgram Program { get; } = program;
 

@@ -42,6 +42,7 @@ internal sealed unsafe partial class Worker
         ulong* address = (ulong*)(r + i->A);
         uint* b = (uint*)(r + i->B), c = (uint*)(r + i->C), d = (uint*)(r + i->Destination);
         w.Counts.AtomicRequests++;
+        w.Publish();
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int l = BitOperations.TrailingZeroCount(rest);
@@ -59,6 +60,7 @@ internal sealed unsafe partial class Worker
             while (Interlocked.CompareExchange(ref *data, value, old) != old);
             d[l] = old;
         }
+        w.Acquire();
     }
 
     /// <summary>atom.shared: as <see cref="AtomicGlobal"/>; Third is the bytes of an address lane.</summary>
@@ -106,9 +108,5 @@ internal sealed unsafe partial class Worker
             record[0] = SharedRecord.One | (Warp.Clock << SharedRecord.ClockShift) | thread;
             record[1] = now | 1 | (several ? SharedRecord.Several : 0);
         }
-    }
-
-    private void AtomicLane(Instruction* i, int lane, Allocation* allocation, long offset)
-    {
     }
 }

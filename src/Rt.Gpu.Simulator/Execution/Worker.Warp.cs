@@ -130,10 +130,8 @@ internal sealed unsafe partial class Worker
         }
     }
 
-    /// <summary>membar, fence: orders one thread's accesses; the race check asks for barriers all the same.</summary>
-    public static void Fence(Worker w, Instruction* i, uint mask)
-    {
-    }
+    /// <summary>membar, fence: First is 1 for the device. Within a group the race check asks for barriers all the same.</summary>
+    public static void Fence(Worker w, Instruction* i, uint mask) => w._fenced |= i->First == 1;
 
     /// <summary>A register that some path leaves unwritten is read: First is its number among the tracked ones.</summary>
     public static void RequireRegister(Worker w, Instruction* i, uint mask)

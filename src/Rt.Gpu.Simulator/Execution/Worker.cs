@@ -110,6 +110,7 @@ internal sealed unsafe partial class Worker : IDisposable
         Group = group;
         Epoch = 0;
         Shared.Reset();
+        StartRaceCheck();
         Array.Clear(BarrierClock);
         int x = group % _launch.GridX;
         int y = group / _launch.GridX % _launch.GridY;

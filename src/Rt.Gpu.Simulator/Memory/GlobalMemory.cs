@@ -15,6 +15,18 @@ internal unsafe struct Allocation
     public ulong* Written;
 
     public bool Freed;
+
+    /// <summary>Bytes of a piece with a record of its own, as a power of two.</summary>
+    public int GranuleShift;
+
+    /// <summary>Per piece, the last writer of a launch; null as long as no kernel wrote.</summary>
+    public ulong* Writers;
+
+    /// <summary>Per piece, the last readers of a launch; null as long as no kernel read.</summary>
+    public ulong* Readers;
+
+    /// <summary>Per piece, the launch that last read it past the coherent caches (ld.global.nc); null as long as none did.</summary>
+    public ushort* Cached;
 }
 
 /// <summary>Device memory. An address holds the number of its allocation in its upper bits, so that no two allocations are near.</summary>
@@ -28,7 +40,9 @@ internal sealed unsafe class GlobalMemory : IDisposable
 
     private const long OffsetMask = (1L << OffsetBits) - 1;
     private Allocation* _allocations;
+    private readonly Lock _lock = new();
     private int _capacity;
+    private ulong _launch;
 
     public GlobalMemory(long capacityBytes)
     {
@@ -83,6 +97,9 @@ internal sealed unsafe class GlobalMemory : IDisposable
     {
         NativeMemory.AlignedFree(allocation->Data);
         NativeMemory.Free(allocation->Written);
+        NativeMemory.Free(allocation->Writers);
+        NativeMemory.Free(allocation->Readers);
+        NativeMemory.Free(allocation->Cached);
         *allocation = new Allocation { Freed = true };
     }
 
@@ -169,6 +186,59 @@ internal sealed unsafe class GlobalMemory : IDisposable
             {
                 allocation->Written[at >> 6] &= ~(1UL << (int)(at & 63));
                 at++;
+            }
+        }
+    }
+
+    /// <summary>Number of the next launch, from 1 to 4095; when it starts again all records are forgotten.</summary>
+    public ulong NextLaunch()
+    {
+        if (++_launch > GlobalRecord.LaunchMask)
+        {
+            _launch = 1;
+            for (int i = 1; i < Count; i++)
+            {
+                DropRecords(_allocations + i);
+            }
+        }
+        return _launch;
+    }
+
+    private static void DropRecords(Allocation* allocation)
+    {
+        NativeMemory.Free(allocation->Writers);
+        NativeMemory.Free(allocation->Readers);
+        NativeMemory.Free(allocation->Cached);
+        allocation->Writers = null;
+        allocation->Readers = null;
+        allocation->Cached = null;
+    }
+
+    /// <summary>Makes the records of an allocation that a launch with accesses of this size needs; several workers may ask at once.</summary>
+    public void MakeRecords(Allocation* allocation, int granuleShift, bool writers, bool readers, bool cached)
+    {
+        lock (_lock)
+        {
+            bool none = allocation->Writers == null && allocation->Readers == null && allocation->Cached == null;
+            if (none || allocation->GranuleShift > granuleShift)
+            {
+                // Records of the launches before do not matter any more.
+                DropRecords(allocation);
+                allocation->GranuleShift = granuleShift;
+            }
+            // Rounded up to whole vectors.
+            nuint pieces = (nuint)(allocation->Length >> allocation->GranuleShift) + 64;
+            if (writers && allocation->Writers == null)
+            {
+                allocation->Writers = (ulong*)NativeMemory.AllocZeroed(pieces, 8);
+            }
+            if (readers && allocation->Readers == null)
+            {
+                allocation->Readers = (ulong*)NativeMemory.AllocZeroed(pieces, 8);
+            }
+            if (cached && allocation->Cached == null)
+            {
+                allocation->Cached = (ushort*)NativeMemory.AllocZeroed(pieces, 2);
             }
         }
     }

@@ -9,6 +9,8 @@ internal sealed class Rotary(IDevice device, RopeConfig config) : IDisposable
     private const int FirstCapacity = 512;
 
     private readonly double[] _frequencies = config.Frequencies(1);
+    private double[] _cos = [];
+    private double[] _sin = [];
     private RotaryTable? _table;
     private int _filled;
 
@@ -58,6 +60,7 @@ internal sealed class Rotary(IDevice device, RopeConfig config) : IDisposable
                 Fill(position, position, _frequencies);
             }
 
+            Send(capacity);
             _filled = capacity;
         }
     }
@@ -78,12 +81,16 @@ internal sealed class Rotary(IDevice device, RopeConfig config) : IDisposable
                 Fill(sequence.FirstRow + i, sequence.Position(i), frequencies);
             }
         }
+
+        Send(rows.RowCount);
     }
 
     private void Reserve(int capacity, bool byRow)
     {
         Dispose();
         var half = config.Dim / 2;
+        _cos = new double[capacity * half];
+        _sin = new double[capacity * half];
         _table = new RotaryTable(
             device.Allocate(device.ActivationType, 1, capacity, half),
             device.Allocate(device.ActivationType, 1, capacity, half),
@@ -92,16 +99,19 @@ internal sealed class Rotary(IDevice device, RopeConfig config) : IDisposable
 
     private void Fill(int row, int position, double[] frequencies)
     {
-        Span<double> cos = stackalloc double[frequencies.Length];
-        Span<double> sin = stackalloc double[frequencies.Length];
         for (var i = 0; i < frequencies.Length; i++)
         {
             var (s, c) = Math.SinCos(position * frequencies[i]);
-            cos[i] = c * config.AttentionFactor;
-            sin[i] = s * config.AttentionFactor;
+            _cos[row * frequencies.Length + i] = c * config.AttentionFactor;
+            _sin[row * frequencies.Length + i] = s * config.AttentionFactor;
         }
+    }
 
-        device.Upload(cos, _table!.Cos.SliceRows(row, 1));
-        device.Upload(sin, _table.Sin.SliceRows(row, 1));
+    /// <summary>Brings the first rows over.</summary>
+    private void Send(int rows)
+    {
+        var count = rows * (config.Dim / 2);
+        device.Upload(_cos.AsSpan(0, count), _table!.Cos.SliceRows(0, rows));
+        device.Upload(_sin.AsSpan(0, count), _table.Sin.SliceRows(0, rows));
     }
 }

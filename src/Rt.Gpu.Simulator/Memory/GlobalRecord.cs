@@ -1,0 +1,40 @@
+// Who used a piece of global memory last: 64-bit records, told apart by launch so that they need no clearing.
+namespace Rt.Gpu.Simulator.Memory;
+
+/// <summary>Layout of a record: kind 2 bits, launch 12, group 20, clock of the warp (or epoch) 20, thread 10.</summary>
+internal static class GlobalRecord
+{
+    /// <summary>One thread wrote or read at a time of its warp's clock.</summary>
+    public const ulong One = 1UL << 62;
+
+    /// <summary>Reader: several lanes of a warp. Writer: an atomic operation.</summary>
+    public const ulong Warp = 2UL << 62;
+
+    /// <summary>Reader: several warps of a group in an epoch, or several groups.</summary>
+    public const ulong Group = 3UL << 62;
+
+    public const ulong Atomic = Warp;
+
+    public const ulong KindMask = 3UL << 62;
+
+    public const int LaunchShift = 50;
+
+    public const ulong LaunchMask = 0xFFF;
+
+    public const int GroupShift = 30;
+
+    /// <summary>In place of a group's number: several groups.</summary>
+    public const ulong ManyGroups = 0xFFFFF;
+
+    public const int ClockShift = 10;
+
+    public const ulong ClockMask = 0xFFFFF;
+
+    public static ulong GroupOf(ulong record) => record >> GroupShift & ManyGroups;
+
+    public static ulong LaunchOf(ulong record) => record >> LaunchShift & LaunchMask;
+
+    public static int ThreadOf(ulong record) => (int)(record & 1023);
+
+    public static uint ClockOf(ulong record) => (uint)(record >> ClockShift & ClockMask);
+}
