@@ -71,8 +71,8 @@ internal sealed class ViewDatum : Datum
         Array = Array,
     };
 
-    /// <summary>Whether the two differ in address and length at most.</summary>
-    public bool SameMemory(ViewDatum other) => Space == other.Space && Array == other.Array && ReadOnlyName == other.ReadOnlyName
+    /// <summary>Whether the two differ in address and length at most; of two read-only parameters the first gives its name to both.</summary>
+    public bool SameMemory(ViewDatum other) => Space == other.Space && Array == other.Array && (ReadOnlyName is null) == (other.ReadOnlyName is null)
         && SymbolEqualityComparer.Default.Equals(Element, other.Element) && (Space != Space.Local || Offset == other.Offset);
 }
 

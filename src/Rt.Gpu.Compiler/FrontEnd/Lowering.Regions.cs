@@ -346,6 +346,7 @@ internal sealed partial class Lowering
 
         var items = block.Items.ToArray();
         block.Items.Clear();
+        block.SplicedInto = _builder.Current;
         foreach (var node in items)
         {
             if (branches.Find(item => item.Branch == node).Branch is { } branch)
@@ -384,6 +385,7 @@ internal sealed partial class Lowering
         }
 
         block.Items.Clear();
+        block.SplicedInto = _builder.Current;
     }
 
     private static void Adopt(Node node, Block block)

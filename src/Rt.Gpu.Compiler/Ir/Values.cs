@@ -58,7 +58,20 @@ internal sealed class Value
     public ulong Bits { get; init; }
 
     /// <summary>Where it is defined; null for a constant, which is everywhere.</summary>
-    public Block? Block => Def?.Block ?? RegisterBlock;
+    public Block? Block
+    {
+        get
+        {
+            // A register is read where the nodes of its block have gone.
+            var block = Def?.Block ?? RegisterBlock;
+            while (block?.SplicedInto is { } into)
+            {
+                block = into;
+            }
+
+            return block;
+        }
+    }
 
     /// <summary>Loops around its definition.</summary>
     public int LoopDepth => Block?.LoopDepth ?? 0;
