@@ -15,6 +15,7 @@ public static class AttentionTensor
 
     /// <summary>Softmax attention of a tile of 64 x <typeparamref name="TFragments"/> lanes: four warps of 16 lanes per fragment.</summary>
     /// <remarks>
+    /// Two fragments use each fragment of keys and values twice, where the sums leave registers for it: heads of up to 96 elements.
     /// Scores stay in registers: the accumulators of q kᵀ are, packed, the left fragments of the product with the values.
     /// Keys and values of the next block are on their way while one block is computed with.
     /// Grid: x tiles, y key-value heads, z parts. Group: 128 threads. Shared: <see cref="SharedBytes"/>.
@@ -24,11 +25,11 @@ public static class AttentionTensor
     [Kernel(Threads)]
     [Instance(typeof(BFloat16), typeof(HeadDim64), typeof(Count1)), Instance(typeof(BFloat16), typeof(HeadDim64), typeof(Count2))]
     [Instance(typeof(BFloat16), typeof(HeadDim96), typeof(Count1)), Instance(typeof(BFloat16), typeof(HeadDim96), typeof(Count2))]
-    [Instance(typeof(BFloat16), typeof(HeadDim128), typeof(Count1)), Instance(typeof(BFloat16), typeof(HeadDim128), typeof(Count2))]
+    [Instance(typeof(BFloat16), typeof(HeadDim128), typeof(Count1))]
     [Instance(typeof(BFloat16), typeof(HeadDim256), typeof(Count1))]
     [Instance(typeof(Half), typeof(HeadDim64), typeof(Count1)), Instance(typeof(Half), typeof(HeadDim64), typeof(Count2))]
     [Instance(typeof(Half), typeof(HeadDim96), typeof(Count1)), Instance(typeof(Half), typeof(HeadDim96), typeof(Count2))]
-    [Instance(typeof(Half), typeof(HeadDim128), typeof(Count1)), Instance(typeof(Half), typeof(HeadDim128), typeof(Count2))]
+    [Instance(typeof(Half), typeof(HeadDim128), typeof(Count1))]
     [Instance(typeof(Half), typeof(HeadDim256), typeof(Count1))]
     public static void AttentionTensorKernel<A, THeadDim, TFragments>(
         [ReadOnlyView] ArrayView<A> query, long queryRowStride, int queryHeadStride,
@@ -45,7 +46,7 @@ public static class AttentionTensor
     {
         var tile = AttentionTile.Read(tiles, firstTile + Grid.IdxX);
         var keys = AttentionKeys.Of(tile, Grid.IdxZ, window, prefixParts, prefixChunk, ownChunk);
-        var blocks = AttentionBlocks.Of(tile, keys, window, Keys<THeadDim>());
+        var blocks = AttentionBlocks.Of(tile, keys, window, Keys<THeadDim, TFragments>());
         if (blocks.Count == 0)
         {
             return;
@@ -56,7 +57,7 @@ public static class AttentionTensor
         var stride = THeadDim.Value + Pad;
         var queries = SharedMemory.GetDynamic<A>();
         var stages = queries.SubView(64 * TFragments.Value * stride);
-        var lanes = stages.SubView(4 * Keys<THeadDim>() * stride).Cast<int>();
+        var lanes = stages.SubView(4 * Keys<THeadDim, TFragments>() * stride).Cast<int>();
         var prefixHead = ((long)tile.PrefixSlot * kvHeads + Grid.IdxY) * prefixHeadStride;
         var ownHead = ((long)tile.Slot * kvHeads + Grid.IdxY) * keyHeadStride;
 
@@ -65,9 +66,9 @@ public static class AttentionTensor
         AttentionCopies.Queries<A, THeadDim>(
             query, queryRowStride, queryHeadStride, headDim, tile, firstHead, groupHeads, lanes, 64 * TFragments.Value, queries, stride);
 
-        // Registers: the fragments of a warp's queries where they fit, scores of a step, sums, and per row maximum and total.
+        // Registers: the fragments of a warp's queries where they fit, scores of a block, sums, and per row maximum and total.
         var q = LocalMemory.Allocate<uint>(HoldsQueries<THeadDim, TFragments>() ? TFragments.Value * THeadDim.Value / 4 : 4);
-        var scores = LocalMemory.Allocate<float>(TFragments.Value * Step<THeadDim, TFragments>() / 2);
+        var scores = LocalMemory.Allocate<float>(TFragments.Value * Keys<THeadDim, TFragments>() / 2);
         var sums = LocalMemory.Allocate<float>(TFragments.Value * THeadDim.Value / 2);
         var maxima = LocalMemory.Allocate<float>(2 * TFragments.Value);
         var totals = LocalMemory.Allocate<float>(2 * TFragments.Value);
@@ -80,6 +81,11 @@ public static class AttentionTensor
         for (var i = 0; i < TFragments.Value * THeadDim.Value / 2; i++)
         {
             sums[i] = 0f;
+        }
+
+        for (var i = 0; i < (HoldsQueries<THeadDim, TFragments>() ? TFragments.Value * THeadDim.Value / 4 : 4); i++)
+        {
+            q[i] = 0;
         }
 
         // Matrix loads: lane i gives row i % 8 of matrix i / 8.
@@ -108,40 +114,36 @@ public static class AttentionTensor
                 var start = inPrefix ? prefixHead : ownHead;
                 var entryStride = inPrefix ? prefixEntryStride : keyEntryStride;
                 var end = inPrefix ? keys.PrefixEnd : keys.OwnEnd;
-                var stage = stages.SubView((next & 1) * 2 * Keys<THeadDim>() * stride);
-                var first = blocks.First(next, Keys<THeadDim>());
+                var stage = stages.SubView((next & 1) * 2 * Keys<THeadDim, TFragments>() * stride);
+                var first = blocks.First(next, Keys<THeadDim, TFragments>());
                 AttentionCopies.Entries<A, THeadDim>(
-                    inPrefix ? prefixKey : key, start, entryStride, headDim, first, end, Keys<THeadDim>(), stage, stride);
+                    inPrefix ? prefixKey : key, start, entryStride, headDim, first, end, Keys<THeadDim, TFragments>(), stage, stride);
                 AttentionCopies.Entries<A, THeadDim>(
-                    inPrefix ? prefixValue : value, start, entryStride, headDim, first, end, Keys<THeadDim>(), stage.SubView(Keys<THeadDim>() * stride), stride);
+                    inPrefix ? prefixValue : value, start, entryStride, headDim, first, end, Keys<THeadDim, TFragments>(), stage.SubView(Keys<THeadDim, TFragments>() * stride), stride);
             }
 
             AsyncCopy.Commit();
             if (block >= 0 && warpRow < tile.Lanes
-                && (block < blocks.PrefixCount || blocks.First(block, Keys<THeadDim>()) <= lastEntry))
+                && (block < blocks.PrefixCount || blocks.First(block, Keys<THeadDim, TFragments>()) <= lastEntry))
             {
                 if (HoldsQueries<THeadDim, TFragments>() && block == 0)
                 {
                     LoadQueries<A, THeadDim, TFragments>(queryRow, q);
                 }
 
-                var stage = stages.SubView((block & 1) * 2 * Keys<THeadDim>() * stride);
-                var first = blocks.First(block, Keys<THeadDim>());
-                var mask = shaped || blocks.NeedsMask(block, Keys<THeadDim>());
-                for (var step = 0; step < Keys<THeadDim>() / Step<THeadDim, TFragments>(); step++)
+                var stage = stages.SubView((block & 1) * 2 * Keys<THeadDim, TFragments>() * stride);
+                var first = blocks.First(block, Keys<THeadDim, TFragments>());
+                var mask = shaped || blocks.NeedsMask(block, Keys<THeadDim, TFragments>());
+                Score<A, THeadDim, TFragments>(queryRow, q, stage.SubView(keyRow), scores);
+                if (mask)
                 {
-                    var offset = step * Step<THeadDim, TFragments>() * stride;
-                    Score<A, THeadDim, TFragments>(queryRow, q, stage.SubView(keyRow).SubView(offset), scores);
-                    if (mask)
-                    {
-                        ShapeScores<A, THeadDim, TFragments>(
-                            scores, first + step * Step<THeadDim, TFragments>(), block < blocks.PrefixCount, window, lanes, warpRow,
-                            shaped ? scale : 1f, shaped, softCap, slopes, tile.FirstLane, groupHeads, firstHead);
-                    }
-
-                    TakeExponentials<THeadDim, TFragments>(scores, unit, maxima, totals, sums);
-                    WeighValues<A, THeadDim, TFragments>(scores, stage.SubView(Keys<THeadDim>() * stride + valueRow).SubView(offset), sums);
+                    ShapeScores<A, THeadDim, TFragments>(
+                        scores, first, block < blocks.PrefixCount, window, lanes, warpRow,
+                        scale, shaped, softCap, slopes, tile.FirstLane, groupHeads, firstHead);
                 }
+
+                TakeExponentials<THeadDim, TFragments>(scores, unit, maxima, totals, sums);
+                WeighValues<A, THeadDim, TFragments>(scores, stage.SubView(Keys<THeadDim, TFragments>() * stride + valueRow), sums);
             }
         }
 
@@ -157,18 +159,17 @@ public static class AttentionTensor
     /// <param name="headDim">Most elements of a head: the value of THeadDim.</param>
     /// <param name="fragments">Fragments of a warp: the value of TFragments.</param>
     public static int SharedBytes(int headDim, int fragments) =>
-        2 * (64 * fragments + 4 * (headDim > 128 ? 32 : 64)) * (headDim + Pad) + 64 * fragments * 4 * AttentionTile.LaneSize;
+        2 * (64 * fragments + 4 * Keys(headDim, fragments)) * (headDim + Pad) + 64 * fragments * 4 * AttentionTile.LaneSize;
 
     /// <summary>What <see cref="AttentionTensorKernel"/> costs; parameters as of <see cref="AttentionRows.Cost"/>.</summary>
     public static KernelCost Cost(long lanes, long visible, long distinct, int headDim, int elementBytes) =>
         AttentionRows.Cost(lanes, visible, distinct, headDim, elementBytes);
 
     /// <summary>Entries of a block.</summary>
-    private static int Keys<THeadDim>() where THeadDim : IHeadDim => THeadDim.Value > 128 ? 32 : 64;
+    private static int Keys<THeadDim, TFragments>() where THeadDim : IHeadDim where TFragments : ICount =>
+        Keys(THeadDim.Value, TFragments.Value);
 
-    /// <summary>Entries whose scores are in registers together.</summary>
-    private static int Step<THeadDim, TFragments>() where THeadDim : IHeadDim where TFragments : ICount =>
-        THeadDim.Value * TFragments.Value >= 192 ? 32 : 64;
+    private static int Keys(int headDim, int fragments) => headDim * fragments > 128 ? 32 : 64;
 
     /// <summary>Whether the fragments of the queries stay in registers.</summary>
     private static bool HoldsQueries<THeadDim, TFragments>() where THeadDim : IHeadDim where TFragments : ICount =>
@@ -199,15 +200,15 @@ public static class AttentionTensor
         q[at + 3] = q3;
     }
 
-    /// <summary>scores = q kᵀ of one step. Score (fragment, 8 entries, c) is element c of an accumulator of 16 x 8.</summary>
+    /// <summary>scores = q kᵀ of one block. Score (fragment, 8 entries, c) is element c of an accumulator of 16 x 8.</summary>
     private static void Score<A, THeadDim, TFragments>(ArrayView<A> queryRow, ArrayView<uint> q, ArrayView<A> keyRow, ArrayView<float> scores)
         where A : unmanaged
         where THeadDim : IHeadDim
         where TFragments : ICount
     {
-        var eights = Step<THeadDim, TFragments>() / 8;
+        var eights = Keys<THeadDim, TFragments>() / 8;
         var own = LocalMemory.Allocate<uint>(4 * TFragments.Value);
-        for (var i = 0; i < TFragments.Value * Step<THeadDim, TFragments>() / 2; i++)
+        for (var i = 0; i < TFragments.Value * Keys<THeadDim, TFragments>() / 2; i++)
         {
             scores[i] = 0f;
         }
@@ -229,7 +230,7 @@ public static class AttentionTensor
                 }
             }
 
-            for (var pair = 0; pair < Step<THeadDim, TFragments>() / 16; pair++)
+            for (var pair = 0; pair < Keys<THeadDim, TFragments>() / 16; pair++)
             {
                 LdMatrix.X4(keyRow.SubView(pair * 16 * (THeadDim.Value + Pad) + 16 * d), out var k0, out var k1, out var k2, out var k3);
                 for (var fragment = 0; fragment < TFragments.Value; fragment++)
@@ -253,7 +254,7 @@ public static class AttentionTensor
         where THeadDim : IHeadDim
         where TFragments : ICount
     {
-        var eights = Step<THeadDim, TFragments>() / 8;
+        var eights = Keys<THeadDim, TFragments>() / 8;
         for (var fragment = 0; fragment < TFragments.Value; fragment++)
         {
             for (var half = 0; half < 2; half++)
@@ -261,7 +262,7 @@ public static class AttentionTensor
                 var lane = warpRow + fragment * 16 + half * 8 + Warp.LaneIdx / 4;
                 var bounds = AttentionLanes.Bounds(lanes, lane, inPrefix, window);
                 var slope = slopes.Length > 0 ? Element.ToFloat(slopes[firstHead + (firstLane + lane) % groupHeads]) : 0f;
-                for (var eight = 0; eight < Step<THeadDim, TFragments>() / 8; eight++)
+                for (var eight = 0; eight < Keys<THeadDim, TFragments>() / 8; eight++)
                 {
                     for (var i = 0; i < 2; i++)
                     {
@@ -291,7 +292,7 @@ public static class AttentionTensor
         where THeadDim : IHeadDim
         where TFragments : ICount
     {
-        var eights = Step<THeadDim, TFragments>() / 8;
+        var eights = Keys<THeadDim, TFragments>() / 8;
         var factors = LocalMemory.Allocate<float>(2 * TFragments.Value);
         var changed = false;
         for (var fragment = 0; fragment < TFragments.Value; fragment++)
@@ -299,7 +300,7 @@ public static class AttentionTensor
             for (var half = 0; half < 2; half++)
             {
                 var greatest = XMath.Max(scores[fragment * eights * 4 + 2 * half], scores[fragment * eights * 4 + 2 * half + 1]);
-                for (var eight = 1; eight < Step<THeadDim, TFragments>() / 8; eight++)
+                for (var eight = 1; eight < Keys<THeadDim, TFragments>() / 8; eight++)
                 {
                     var at = (fragment * eights + eight) * 4 + 2 * half;
                     greatest = XMath.Max(greatest, XMath.Max(scores[at], scores[at + 1]));
@@ -313,7 +314,7 @@ public static class AttentionTensor
                 changed |= factors[row] != 1f;
                 maxima[row] = greatest;
                 var total = totals[row] * factors[row];
-                for (var eight = 0; eight < Step<THeadDim, TFragments>() / 8; eight++)
+                for (var eight = 0; eight < Keys<THeadDim, TFragments>() / 8; eight++)
                 {
                     for (var i = 0; i < 2; i++)
                     {
@@ -339,15 +340,15 @@ public static class AttentionTensor
         }
     }
 
-    /// <summary>sums += exponentials x values of one step.</summary>
+    /// <summary>sums += exponentials x values of one block.</summary>
     private static void WeighValues<A, THeadDim, TFragments>(ArrayView<float> scores, ArrayView<A> valueRow, ArrayView<float> sums)
         where A : unmanaged
         where THeadDim : IHeadDim
         where TFragments : ICount
     {
-        var eights = Step<THeadDim, TFragments>() / 8;
+        var eights = Keys<THeadDim, TFragments>() / 8;
         var weights = LocalMemory.Allocate<uint>(4 * TFragments.Value);
-        for (var sixteen = 0; sixteen < Step<THeadDim, TFragments>() / 16; sixteen++)
+        for (var sixteen = 0; sixteen < Keys<THeadDim, TFragments>() / 16; sixteen++)
         {
             for (var fragment = 0; fragment < TFragments.Value; fragment++)
             {
@@ -383,6 +384,8 @@ public static class AttentionTensor
         where TFragments : ICount
     {
         var stride = THeadDim.Value + Pad;
+        // The warp's queries have been read by all of its lanes.
+        Warp.Barrier();
         for (var row = 0; row < 2 * TFragments.Value; row++)
         {
             var total = WarpReduce.Quad<AddFloat>(totals[row]);

@@ -126,12 +126,14 @@ public sealed partial class GpuDevice
 
     private AttentionGeometry FastGeometry(int groupHeads, int kvHeads, int headDim)
     {
-        var small = ActivationType == DType.F32 ? 32 : 64;
-        var large = headDim > 128 ? 64 : 128;
-        var shared = ActivationType == DType.F32
-            ? AttentionTileF32.SharedBytes(Width(headDim, tensor: false), large / 16)
-            : AttentionTensor.SharedBytes(Width(headDim, tensor: true), large / 64);
-        return new AttentionGeometry(groupHeads, kvHeads, NarrowLanes: 8, small, shared <= _launcher.MaxSharedBytes ? large : small);
+        if (ActivationType == DType.F32)
+        {
+            var large = headDim > 128 ? 64 : 128;
+            var shared = AttentionTileF32.SharedBytes(Width(headDim, tensor: false), large / 16);
+            return new AttentionGeometry(groupHeads, kvHeads, NarrowLanes: 8, 32, shared <= _launcher.MaxSharedBytes ? large : 32);
+        }
+
+        return new AttentionGeometry(groupHeads, kvHeads, NarrowLanes: 8, 64, headDim > 96 ? 64 : 128);
     }
 
     private (KernelEntry Entry, int SharedBytes) AttentionEntry(
