@@ -62,6 +62,34 @@ public interface IDevice : IDisposable
     /// <remarks>Sums in the activation dtype or wider.</remarks>
     void MatMul(Tensor x, Linear linear, bool accumulate, Tensor destination);
 
+    /// <summary>x += y; destination = the norm of that sum. All [a, b, width]; destination may be neither.</summary>
+    void AddNormalize(Tensor x, Tensor y, Norm norm, Tensor destination)
+    {
+        Add(x, y, x);
+        Normalize(x, norm, destination);
+    }
+
+    /// <summary>The first half of a feed-forward: the first columns of inner = activation(x Wᵀ + b), or where <paramref name="gated"/>, with
+    /// the map's first half of outputs as gate and its second half as up, activation(gate) * up.</summary>
+    /// <param name="x">[rows, in].</param>
+    /// <param name="linear">To width outputs, or 2 x width where gated.</param>
+    /// <param name="activation">The activation.</param>
+    /// <param name="gated">Whether the map holds gate and up.</param>
+    /// <param name="inner">[rows, outputs of the map]; columns beyond the result are undefined afterwards.</param>
+    void MatMulActivate(Tensor x, Linear linear, Activation activation, bool gated, Tensor inner)
+    {
+        MatMul(x, linear, false, inner);
+        if (gated)
+        {
+            var gate = inner.SliceColumns(0, linear.Out / 2);
+            Gate(gate, inner.SliceColumns(linear.Out / 2, linear.Out / 2), activation, gate);
+        }
+        else
+        {
+            Activate(inner, activation, inner);
+        }
+    }
+
     /// <summary>destination = activation(x), element by element; destination may be x.</summary>
     void Activate(Tensor x, Activation activation, Tensor destination);
 
@@ -133,6 +161,13 @@ public interface IDevice : IDisposable
 
     /// <summary>Index of the largest element of each row of x [rows, width]; the first on ties.</summary>
     void ArgMax(Tensor x, Span<int> indices);
+
+    /// <summary>The largest elements of each row of x [rows, width], largest first, the lower index first among equals; NaN counts as smallest.</summary>
+    /// <param name="x">[rows, width].</param>
+    /// <param name="count">How many per row; at most width.</param>
+    /// <param name="values">[rows x count]: receives the elements.</param>
+    /// <param name="indices">[rows x count]: receives their columns.</param>
+    void TopK(Tensor x, int count, Span<float> values, Span<int> indices) => LargestElements.TopK(this, x, count, values, indices);
 
     /// <summary>Natural log-probabilities of chosen tokens under softmax(softcap(x Wᵀ + b)), never holding more than a block of rows of logits.</summary>
     /// <param name="x">[rows, hidden]: normed final states.</param>

@@ -52,6 +52,23 @@ public sealed class KernelLaunch
         return View(0, 0);
     }
 
+    /// <summary>The bytes of a tensor, whatever its dtype; empty where there is none.</summary>
+    public KernelLaunch AddBytes(in Tensor? tensor)
+    {
+        Expect(ParameterKind.View, 1);
+        if (tensor is not { } present)
+        {
+            return View(0, 0);
+        }
+
+        var storage = _device.Memory(present);
+        var start = present.Offset * present.DType.Bytes();
+        return View(storage.Address + start, storage.ByteLength - start);
+    }
+
+    /// <summary>A tensor [a, b, width] with strided rows: a view and the strides of its first two axes.</summary>
+    public KernelLaunch AddRows(in Tensor tensor) => Add(tensor).Add(tensor.Stride0).Add(tensor.Stride1);
+
     /// <summary>An int.</summary>
     public KernelLaunch Add(int value) => Number(ParameterKind.Int32, value);
 

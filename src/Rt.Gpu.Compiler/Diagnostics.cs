@@ -84,12 +84,15 @@ internal static class Diagnostics
     public static readonly DiagnosticDescriptor TargetName = Error("RTK0027", "Target",
         "Target '{0}' of kernel '{1}' is not known; use sm_80, sm_90 or sm_90a");
 
+    public static readonly DiagnosticDescriptor Failure = Error("RTK0099", "Failure of the kernel compiler",
+        "The kernel compiler failed on '{0}': {1}; this is a mistake in the compiler, please report it with the kernel");
+
     /// <summary>All of them.</summary>
     public static readonly DiagnosticDescriptor[] All =
     [
         NotStaticVoid, ParameterType, NoSource, Recursion, ManagedObject, ControlFlow, IndirectCall, MutableStatic, LengthNotConstant,
         TooMuchShared, DivergentBarrier, NoKernel, ImplicitDouble, EmitText, LocalIndex, AmbiguousView, Budget, UnrollBounds,
-        NotSupported, NotPortable, Instances, GroupSize, VectorSize, ReadOnlyWrite, DuplicateEntry, TargetName,
+        NotSupported, NotPortable, Instances, GroupSize, VectorSize, ReadOnlyWrite, DuplicateEntry, TargetName, Failure,
     ];
 
     private static DiagnosticDescriptor Error(string id, string title, string message) =>

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Threading;
 using Microsoft.CodeAnalysis;
 using Rt.Gpu.Compiler.FrontEnd;
+using Rt.Gpu.Compiler.Ir;
 
 namespace Rt.Gpu.Compiler;
 
@@ -86,7 +87,17 @@ internal static class KernelReader
         string[] names = [.. types.Select(type => type.Name)];
         var name = string.Join("_", new[] { method.Name }.Concat(names));
         var errors = new List<KernelException>();
-        var kernel = Lowering.Run(bodies, attributes, types, name, paths, errors, cancellation);
+        KernelIr? kernel = null;
+        try
+        {
+            kernel = Lowering.Run(bodies, attributes, types, name, paths, errors, cancellation);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            var place = exception.StackTrace?.Split('\n').FirstOrDefault()?.Trim() ?? string.Empty;
+            diagnostics.Add(DiagnosticModel.Of(Diagnostics.Failure, method.Locations[0], name, $"{exception.GetType().Name}: {exception.Message} {place}"));
+        }
+
         diagnostics.AddRange(errors.Select(error => DiagnosticModel.Of(error.Rule, error.Location, error.Arguments)));
         if (kernel is null)
         {

@@ -52,6 +52,20 @@ internal static class MatMulCases
             });
         }
 
+        foreach (var activation in Enum.GetValues<Activation>())
+        {
+            yield return new ConformanceCase($"MatMulActivate/{activation}", bench =>
+            {
+                foreach (var rows in (int[])[1, 3, 12, 40])
+                {
+                    foreach (var (width, outputs) in ((int, int)[])[(48, 24), (65, 19), (520, 72)])
+                    {
+                        Feed(bench, activation, rows, width, outputs, rows % 2 == 1);
+                    }
+                }
+            });
+        }
+
         yield return new ConformanceCase("MatMul/mixed parts", bench =>
         {
             foreach (var rows in (int[])[1, 3, 20, 50])
@@ -94,5 +108,33 @@ internal static class MatMulCases
         var destination = bench.StridedRows(rows, linear.Out, gap);
         bench.Device.MatMul(x, linear, accumulate, destination);
         bench.Report($"in {width}, out {outputs} x {count}, variant {variant % 16}", "MatMul", destination);
+    }
+
+    /// <summary>The first half of feed-forwards: plain, gated in two parts, gated in one part of either layout, gated in parts of two dtypes.</summary>
+    private static void Feed(ConformanceBench bench, Activation activation, int rows, int width, int outputs, bool biased)
+    {
+        var x = bench.StridedRows(rows, width, gap: 3);
+        Run("plain", false, Part(DType.BF16, outputs, false));
+        Run("two parts", true, Part(DType.F16, outputs, false), Part(DType.F16, outputs, false));
+        Run("one part", true, Part(DType.BF16, 2 * outputs, false));
+        Run("one part [in, out]", true, Part(DType.F32, 2 * outputs, true));
+        Run("two dtypes", true, Part(DType.F32, outputs, false), Part(DType.BF16, outputs, false));
+
+        LinearPart Part(DType type, int count, bool inputMajor)
+        {
+            var scale = 1 / Math.Sqrt(width);
+            return new LinearPart(
+                inputMajor ? bench.Weight(type, width, count, scale) : bench.Weight(type, count, width, scale),
+                biased ? bench.Weight(DType.F32, 1, count, 0.5) : null, inputMajor);
+        }
+
+        void Run(string name, bool gated, params LinearPart[] parts)
+        {
+            var linear = new Linear(parts);
+            var inner = bench.Zeros(1, rows, linear.Out);
+            bench.Device.MatMulActivate(x, linear, activation, gated, inner);
+            bench.Report(
+                $"{rows} rows, in {width}, out {outputs}, {name}", "MatMulActivate", inner.SliceColumns(0, gated ? linear.Out / 2 : linear.Out));
+        }
     }
 }

@@ -32,6 +32,19 @@ internal static class NormalizeCases
                     bench.Report($"head dim {headDim}", "Normalize", fused);
                 }
             });
+            yield return new ConformanceCase($"AddNormalize/{kind}", bench =>
+            {
+                foreach (var width in (int[])[1, 5, 64, 65, 257, 1030, 2050, 4100])
+                {
+                    var x = bench.StridedRows(3, width, gap: 3);
+                    var y = bench.StridedRows(3, width, gap: 1);
+                    var destination = bench.Zeros(1, 3, width);
+                    var norm = new Norm(kind, bench.Weight(DType.BF16, 1, width, 1), bench.Weight(DType.F32, 1, width, 1), width < 4 ? 0.5 : 1e-5);
+                    bench.Device.AddNormalize(x, y, norm, destination);
+                    bench.Report($"width {width}, sum", "Add", x);
+                    bench.Report($"width {width}, norm", "Normalize", destination);
+                }
+            });
             yield return new ConformanceCase($"Normalize/{kind}/zeros", bench =>
             {
                 var x = bench.Zeros(1, 2, 33);

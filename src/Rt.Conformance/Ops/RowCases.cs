@@ -24,6 +24,7 @@ internal static class RowCases
         yield return new ConformanceCase("PatchRows/add", bench => PatchRows(bench, PatchMode.Add));
         yield return new ConformanceCase("GatherRows/any order", GatherRows);
         yield return new ConformanceCase("ArgMax/ties and infinities", ArgMax);
+        yield return new ConformanceCase("TopK/ties and infinities", TopK);
     }
 
     private static void Embed(ConformanceBench bench, DType type, double scale)
@@ -119,6 +120,36 @@ internal static class RowCases
             var indices = new int[4];
             bench.Device.ArgMax(x, indices);
             bench.Report($"width {width}", "Exact", Array.ConvertAll(indices, i => (double)i));
+        }
+    }
+
+    private static void TopK(ConformanceBench bench)
+    {
+        foreach (var width in (int[])[1, 2, 33, 257, 1500])
+        {
+            var x = bench.StridedRows(4, width, gap: 1);
+            var values = bench.Normals(4L * width);
+            // Row 1: everything equal; row 2: few different values, zeros of both signs among them; row 3: infinities.
+            Array.Fill(values, -1.5, width, width);
+            for (var i = 2 * width; i < 3 * width; i++)
+            {
+                values[i] = i % 5 == 0 ? -0.0 : bench.Next(7) - 3;
+            }
+
+            Array.Fill(values, double.NegativeInfinity, 3 * width, width / 2);
+            values[4 * width - 1] = double.PositiveInfinity;
+            bench.Fill(x, values);
+            foreach (var count in (int[])[1, 2, 40, width])
+            {
+                if (count <= width)
+                {
+                    var found = new float[4 * count];
+                    var indices = new int[4 * count];
+                    bench.Device.TopK(x, count, found, indices);
+                    bench.Report($"{count} of {width}, values", "Exact", Array.ConvertAll(found, value => value + 0.0));
+                    bench.Report($"{count} of {width}, indices", "Exact", Array.ConvertAll(indices, index => (double)index));
+                }
+            }
         }
     }
 }

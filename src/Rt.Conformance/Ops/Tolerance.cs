@@ -28,6 +28,7 @@ public sealed record Tolerance(string Op, DType Type, double Absolute, double Re
         .. Row("PatchRows", 4, 2, "one product and one sum of numbers below 8"),
         .. Row("Normalize", 64, 16, "width 257 sums, a root, three products; elements below 8"),
         .. Row("MatMul", 96, 32, "K = 1100 terms of variance 1/K: error about sqrt(K) roundoffs, three times that allowed"),
+        .. Row("MatMulActivate", 384, 64, "two results of MatMul, one times the activation of the other, numbers below 4"),
         .. Row("Activate", 4, 8, "elementary functions within 4 ulp, two products"),
         .. Row("Gate", 16, 12, "as Activate, one product with numbers below 8"),
         .. Row("SoftCap", 8, 8, "tanh within 4 ulp, a quotient, a product"),

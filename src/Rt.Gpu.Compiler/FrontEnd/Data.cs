@@ -54,8 +54,11 @@ internal sealed class ViewDatum : Datum
     /// <summary>Elements, I64.</summary>
     public required Value Length { get; init; }
 
-    /// <summary>The parameter's name if it is declared read-only.</summary>
+    /// <summary>The parameter's name if it is declared read-only: nothing may be written.</summary>
     public string? ReadOnlyName { get; init; }
+
+    /// <summary>Loads go through the read-only path.</summary>
+    public bool IsConstant { get; init; }
 
     /// <summary>The cells of local memory.</summary>
     public LocalArray? Array { get; init; }
@@ -68,11 +71,25 @@ internal sealed class ViewDatum : Datum
         Offset = offset,
         Length = length,
         ReadOnlyName = ReadOnlyName,
+        IsConstant = IsConstant,
         Array = Array,
     };
 
-    /// <summary>Whether the two differ in address and length at most; of two read-only parameters the first gives its name to both.</summary>
-    public bool SameMemory(ViewDatum other) => Space == other.Space && Array == other.Array && (ReadOnlyName is null) == (other.ReadOnlyName is null)
+    /// <summary>This view where another one of the same memory may take its place.</summary>
+    public ViewDatum Or(ViewDatum other) => new()
+    {
+        Space = Space,
+        Element = Element,
+        Address = Address,
+        Offset = Offset,
+        Length = Length,
+        ReadOnlyName = ReadOnlyName ?? other.ReadOnlyName,
+        IsConstant = IsConstant && other.IsConstant,
+        Array = Array,
+    };
+
+    /// <summary>Whether the two differ in address and length at most.</summary>
+    public bool SameMemory(ViewDatum other) => Space == other.Space && Array == other.Array
         && SymbolEqualityComparer.Default.Equals(Element, other.Element) && (Space != Space.Local || Offset == other.Offset);
 }
 
@@ -134,7 +151,7 @@ internal sealed class CellPlace(Cell cell) : Place
 }
 
 /// <summary>An element in global or shared memory.</summary>
-internal sealed class MemoryPlace(Space space, Value address, long offset, ITypeSymbol type, string? readOnlyName) : Place
+internal sealed class MemoryPlace(Space space, Value address, long offset, ITypeSymbol type, string? readOnlyName, bool isConstant) : Place
 {
     public Space Space { get; } = space;
 
@@ -145,6 +162,9 @@ internal sealed class MemoryPlace(Space space, Value address, long offset, IType
     public ITypeSymbol Type { get; } = type;
 
     public string? ReadOnlyName { get; } = readOnlyName;
+
+    /// <summary>Loads go through the read-only path.</summary>
+    public bool IsConstant { get; } = isConstant;
 }
 
 /// <summary>A value without a place of its own; it can be read only.</summary>

@@ -49,11 +49,11 @@ internal sealed partial class Lowering
 
     private Value[] LoadWords(MemoryPlace place, string suffix, IrType type, int count)
     {
-        var space = place.Space == Space.Shared ? "shared" : place.ReadOnlyName is null ? "global" : "global.nc";
+        var space = place.Space == Space.Shared ? "shared" : place.IsConstant ? "global.nc" : "global";
         var results = count == 1 ? "%0" : "{" + string.Join(", ", Enumerable.Range(0, count).Select(i => $"%{i}")) + "}";
         var text = $"ld.{space}{(count == 1 ? string.Empty : $".v{count}")}.{suffix} {results}, {AddressText(place.Offset, count)}";
         IrType[] types = [.. Enumerable.Repeat(type, count)];
-        if (place.ReadOnlyName is not null)
+        if (place.IsConstant)
         {
             return _builder.PureLoad(text, types, place.Address);
         }

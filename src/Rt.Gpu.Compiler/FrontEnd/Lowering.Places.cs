@@ -33,6 +33,13 @@ internal sealed partial class Lowering
             case IInvocationOperation invocation when invocation.TargetMethod.ReturnsByRef || invocation.TargetMethod.ReturnsByRefReadonly:
                 LowerInvocation(invocation);
                 return _lastPlace ?? throw Unsupported(operation);
+            case ILocalReferenceOperation when _errors.Count > 0:
+                throw new AlreadyReportedException();
+            case ILocalReferenceOperation or IParameterReferenceOperation or IInstanceReferenceOperation:
+                throw new KernelException(Diagnostics.NotSupported, operation.Syntax.GetLocation(), $"'{operation.Syntax}', captured from outside",
+                    "pass it as an argument to a static method");
+            case IDeclarationExpressionOperation or IFieldReferenceOperation { Instance: not null }:
+                throw Unsupported(operation);
             default:
                 return new ValuePlace(Lower(operation));
         }
@@ -60,7 +67,7 @@ internal sealed partial class Lowering
         CellPlace { Cell: AggregateCell aggregate } => new CellPlace(aggregate.Parts[index]),
         ValuePlace { Datum: AggregateDatum aggregate } => new ValuePlace(aggregate.Parts[index]),
         MemoryPlace memory when VectorLength(memory.Type, out var element) > 0 =>
-            new MemoryPlace(memory.Space, memory.Address, memory.Offset + (index * SizeOf(element)), element, memory.ReadOnlyName),
+            new MemoryPlace(memory.Space, memory.Address, memory.Offset + (index * SizeOf(element)), element, memory.ReadOnlyName, memory.IsConstant),
         _ => throw Unsupported(operation),
     };
 
@@ -121,7 +128,7 @@ internal sealed partial class Lowering
         }
 
         var (address, offset) = ElementAddress(view, index, size);
-        return new MemoryPlace(view.Space, address, offset, view.Element, view.ReadOnlyName);
+        return new MemoryPlace(view.Space, address, offset, view.Element, view.ReadOnlyName, view.IsConstant);
     }
 
     private static void CheckRange(long index, long length, IOperation operation)

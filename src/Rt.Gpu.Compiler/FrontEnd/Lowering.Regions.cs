@@ -173,6 +173,7 @@ internal sealed partial class Lowering
                 var merged = MergeValues(edges, [.. data.Select(datum => (datum as ScalarDatum)?.Value)]);
                 return new ScalarDatum(merged, scalar.Type);
             case ViewDatum view when known.All(datum => datum is ViewDatum other && other.SameMemory(view)):
+                view = known.Aggregate(view, (all, datum) => all.Or((ViewDatum)datum!));
                 var length = MergeValues(edges, [.. data.Select(datum => (datum as ViewDatum)?.Length)]);
                 if (view.Space == Space.Local)
                 {
@@ -262,12 +263,12 @@ internal sealed partial class Lowering
             var b = elseChanges.TryGetValue(leaf, out var elseDatum) ? elseDatum : leaf.Current;
             if (a is not null && b is not null && !Same(a, b))
             {
-                if (a is not ScalarDatum || b is not ScalarDatum)
+                if (!CanSelect(a, b))
                 {
                     return false;
                 }
 
-                cost++;
+                cost += a is ViewDatum ? 2 : 1;
             }
         }
 
@@ -289,10 +290,38 @@ internal sealed partial class Lowering
         }
     }
 
-    private Datum? SelectDatum(Value condition, Datum? a, Datum? b) =>
-        a is null ? b
-        : b is null || Same(a, b) ? a
-        : new ScalarDatum(_builder.Select(condition, ((ScalarDatum)a).Value, ((ScalarDatum)b).Value), ((ScalarDatum)a).Type);
+    private static bool CanSelect(Datum a, Datum b) => (a, b) switch
+    {
+        (ScalarDatum, ScalarDatum) => true,
+        (ViewDatum left, ViewDatum right) => left.SameMemory(right),
+        _ => false,
+    };
+
+    private Datum? SelectDatum(Value condition, Datum? a, Datum? b)
+    {
+        if (a is null || b is null || Same(a, b))
+        {
+            return a ?? b;
+        }
+
+        if (a is ScalarDatum scalar)
+        {
+            return new ScalarDatum(_builder.Select(condition, scalar.Value, ((ScalarDatum)b).Value), scalar.Type);
+        }
+
+        var (left, right) = ((ViewDatum)a, (ViewDatum)b);
+        var length = _builder.Select(condition, left.Length, right.Length);
+        if (left.Address is null)
+        {
+            return left.With(null, left.Offset, length);
+        }
+
+        var sameOffset = left.Offset == right.Offset;
+        var address = _builder.Select(condition, sameOffset ? left.Address : WholeAddress(left), sameOffset ? right.Address! : WholeAddress(right));
+        return left.Or(right).With(address, sameOffset ? left.Offset : 0, length);
+    }
+
+    private Value WholeAddress(ViewDatum view) => _builder.Add(view.Address!, _builder.Constant(view.Address!.Type, unchecked((ulong)view.Offset)));
 
     // Early returns of small functions: if every exit is a pure branch of the scope's own block, all become selects.
     private bool TryMergeExitsBySelect(Block block, Region region, Dictionary<Leaf, Datum?> changes)

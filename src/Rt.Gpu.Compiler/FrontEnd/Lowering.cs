@@ -129,6 +129,7 @@ internal sealed partial class Lowering
                 Address = address,
                 Length = length,
                 ReadOnlyName = _attributes.ReadOnlyViews.Contains(parameter.Ordinal) ? parameter.Name : null,
+                IsConstant = _attributes.ReadOnlyViews.Contains(parameter.Ordinal),
             };
             cell = leaf;
             declaration = $".param .align 8 .b8 {name}[16]";

@@ -408,7 +408,8 @@ internal sealed unsafe partial class EntryDecoder
         _conversions.Add(conversion);
         if (pair)
         {
-            instruction.Handler = &Worker.ConvertPair;
+            var fastPair = Conversions.FindPair(conversion);
+            instruction.Handler = fastPair != null ? fastPair : &Worker.ConvertPair;
             draft.A = Read(draft, statement.Operands[1], 32);
             draft.B = Read(draft, statement.Operands[2], 32);
             draft.Destination = Write(draft, statement.Operands[0], 32);

@@ -142,11 +142,15 @@ internal sealed unsafe partial class EntryDecoder
         var lists = GC.AllocateArray<int>(drafts.Sum(draft => draft.Registers.Count) + 1, pinned: true);
         var lines = new LineInfo[drafts.Count];
         int list = 0;
+        int patterns = 0;
         for (int i = 0; i < drafts.Count; i++)
         {
             var draft = drafts[i];
             var instruction = draft.Instruction;
             instruction.Index = i;
+            instruction.Pattern = patterns;
+            patterns += draft.Kind is InstructionKind.LoadShared or InstructionKind.StoreShared or InstructionKind.MatrixLoad
+                or InstructionKind.AsyncCopy ? 1 : 0;
             instruction.Destination = draft.Destination?.Offset ?? instruction.Destination;
             instruction.A = draft.A?.Offset ?? instruction.A;
             instruction.B = draft.B?.Offset ?? instruction.B;
@@ -168,6 +172,7 @@ internal sealed unsafe partial class EntryDecoder
             Lines = lines,
             RegisterBytes = bytes,
             PredicateCount = _predicates.Count + 1,
+            PatternCount = patterns,
             TrackedNames = names,
             Constants = [.. _constantSlots.Keys],
             Conversions = [.. _conversions],

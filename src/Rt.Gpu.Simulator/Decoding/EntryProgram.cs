@@ -47,6 +47,9 @@ internal sealed class EntryProgram
 
     public required int PredicateCount { get; init; }
 
+    /// <summary>Instructions that keep an <see cref="AccessPattern"/>.</summary>
+    public required int PatternCount { get; init; }
+
     public required IReadOnlyList<string> TrackedNames { get; init; }
 
     public int TrackedCount => TrackedNames.Count;

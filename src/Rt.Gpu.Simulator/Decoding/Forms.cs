@@ -170,13 +170,13 @@ internal static unsafe class Forms
         Add(forms, "abs.f64", &Lanes.Unary<MagnitudeDouble, ulong>, 64, [64], InstructionKind.Double, 0);
         Add(forms, "min.f64", &Lanes.Binary<LesserDouble, double>, 64, two64, InstructionKind.Double, 1);
         Add(forms, "max.f64", &Lanes.Binary<GreaterDouble, double>, 64, two64, InstructionKind.Double, 1);
-        Add(forms, "ex2.approx.f32", &Lanes.Map<ApproximateExp2, float, float>, 32, [32], InstructionKind.SpecialFunction);
-        Add(forms, "lg2.approx.f32", &Lanes.Map<ApproximateLog2, float, float>, 32, [32], InstructionKind.SpecialFunction);
-        Add(forms, "rcp.approx.f32", &Lanes.Map<ApproximateReciprocal, float, float>, 32, [32], InstructionKind.SpecialFunction);
-        Add(forms, "rsqrt.approx.f32", &Lanes.Map<ApproximateReciprocalRoot, float, float>, 32, [32], InstructionKind.SpecialFunction);
-        Add(forms, "sqrt.approx.f32", &Lanes.Map<ApproximateRoot, float, float>, 32, [32], InstructionKind.SpecialFunction);
-        Add(forms, "tanh.approx.f32", &Lanes.Map<ApproximateTanh, float, float>, 32, [32], InstructionKind.SpecialFunction);
-        Add(forms, "div.approx.f32", &Lanes.Map<ApproximateQuotient, float, float, float>, 32, two32, InstructionKind.SpecialFunction);
+        Add(forms, "ex2.approx.f32", &Lanes.Unary<ApproximateExp2, float>, 32, [32], InstructionKind.SpecialFunction);
+        Add(forms, "lg2.approx.f32", &Lanes.Unary<ApproximateLog2, float>, 32, [32], InstructionKind.SpecialFunction);
+        Add(forms, "rcp.approx.f32", &Lanes.Unary<ApproximateReciprocal, float>, 32, [32], InstructionKind.SpecialFunction);
+        Add(forms, "rsqrt.approx.f32", &Lanes.Unary<ApproximateReciprocalRoot, float>, 32, [32], InstructionKind.SpecialFunction);
+        Add(forms, "sqrt.approx.f32", &Lanes.Unary<ApproximateRoot, float>, 32, [32], InstructionKind.SpecialFunction);
+        Add(forms, "tanh.approx.f32", &Lanes.Unary<ApproximateTanh, float>, 32, [32], InstructionKind.SpecialFunction);
+        Add(forms, "div.approx.f32", &Lanes.Binary<ApproximateQuotient, float>, 32, two32, InstructionKind.SpecialFunction);
     }
 
     private static void AddHalves(Dictionary<string, Form> forms)

@@ -53,6 +53,9 @@ internal unsafe struct Instruction
     /// <summary>Where the lanes of a branch meet again.</summary>
     public int Reconvergence;
 
+    /// <summary>Number among the instructions that keep an <see cref="AccessPattern"/>.</summary>
+    public int Pattern;
+
     /// <summary>Position in the program.</summary>
     public int Index;
 }

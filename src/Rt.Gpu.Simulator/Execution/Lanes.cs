@@ -127,6 +127,14 @@ internal static unsafe class Lanes
         byte* r = w.Registers;
         TA* a = (TA*)(r + i->A);
         TR* d = (TR*)(r + i->Destination);
+        if (mask == All)
+        {
+            for (int l = 0; l < 32; l++)
+            {
+                d[l] = TOp.Of(a[l]);
+            }
+            return;
+        }
         for (int l = 0; l < 32; l++)
         {
             if ((mask >> l & 1) != 0)
@@ -144,6 +152,14 @@ internal static unsafe class Lanes
         TA* a = (TA*)(r + i->A);
         TB* b = (TB*)(r + i->B);
         TR* d = (TR*)(r + i->Destination);
+        if (mask == All)
+        {
+            for (int l = 0; l < 32; l++)
+            {
+                d[l] = TOp.Of(a[l], b[l]);
+            }
+            return;
+        }
         for (int l = 0; l < 32; l++)
         {
             if ((mask >> l & 1) != 0)
@@ -162,6 +178,14 @@ internal static unsafe class Lanes
         TB* b = (TB*)(r + i->B);
         TC* c = (TC*)(r + i->C);
         TR* d = (TR*)(r + i->Destination);
+        if (mask == All)
+        {
+            for (int l = 0; l < 32; l++)
+            {
+                d[l] = TOp.Of(a[l], b[l], c[l]);
+            }
+            return;
+        }
         for (int l = 0; l < 32; l++)
         {
             if ((mask >> l & 1) != 0)

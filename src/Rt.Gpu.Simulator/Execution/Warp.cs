@@ -1,4 +1,5 @@
 // The state of a warp: registers of 32 lanes, where each lane stands, and its clock.
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Rt.Gpu.Simulator.Execution;
@@ -9,13 +10,26 @@ internal record struct WarpPath(int Pc, int Reconvergence, uint Lanes);
 /// <summary>An asynchronous copy that its lanes have not waited for.</summary>
 internal sealed unsafe class PendingCopy
 {
+    /// <summary>Lanes that have not waited.</summary>
     public uint Lanes;
+
+    /// <summary>Bytes written per lane.</summary>
     public int Bytes;
-    public int Line;
+
+    /// <summary>Number of the lane's batch.</summary>
     public readonly long[] Batch = new long[32];
-    public readonly uint[] Destinations = new uint[32];
-    public readonly ulong[] Sources = new ulong[32];
+
+    /// <summary>Bytes read per lane; the rest are zeros.</summary>
     public readonly int[] SourceBytes = new int[32];
+
+    private readonly uint[] _destinations = GC.AllocateArray<uint>(32, pinned: true);
+    private readonly ulong[] _sources = GC.AllocateArray<ulong>(32, pinned: true);
+
+    /// <summary>Shared addresses.</summary>
+    public uint* Destinations => (uint*)Unsafe.AsPointer(ref _destinations[0]);
+
+    /// <summary>Where the bytes come from.</summary>
+    public byte** Sources => (byte**)Unsafe.AsPointer(ref _sources[0]);
 }
 
 /// <summary>A warp of the group that a worker runs.</summary>
@@ -58,8 +72,8 @@ internal sealed unsafe class Warp : IDisposable
 
     public bool Waits;
 
-    /// <summary>Goes up at each barrier of the warp or the group.</summary>
-    public uint Clock;
+    /// <summary>Time of the last barrier of the warp: what its lanes did before is ordered before what they do after.</summary>
+    public uint BarrierTime;
 
     /// <summary>Predicate values of a barrier with a reduction.</summary>
     public uint BarrierVotes;
@@ -76,7 +90,7 @@ internal sealed unsafe class Warp : IDisposable
         Lanes = lanes;
         Returned = 0;
         Waits = false;
-        Clock = 1;
+        BarrierTime = 1;
         Copies.Clear();
         Array.Clear(Batches);
         NativeMemory.Clear(Written, (nuint)TrackedCount * 4);

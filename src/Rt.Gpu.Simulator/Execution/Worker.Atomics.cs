@@ -84,17 +84,15 @@ internal sealed unsafe partial class Worker
     }
 
     /// <summary>Atomic operations race with plain accesses of other threads, not with each other: the reader's record of a piece whose
-    /// last access was atomic has kind 0, the epoch, and whether several threads took part.</summary>
+    /// last access was atomic has kind 0, the stamp, and whether several threads took part.</summary>
     private void AtomicSharedLane(Instruction* i, int lane, uint address)
     {
         uint thread = (uint)((Warp.Index * 32) + lane);
-        uint now = (Epoch & SharedRecord.ClockMask) << SharedRecord.ClockShift;
-        uint* record = Shared.Records + (address >> Shared.GranuleShift << 1);
-        uint* end = record + (Math.Max(1, 4 >> Shared.GranuleShift) << 1);
-        for (; record < end; record += 2)
+        uint first = address >> Shared.GranuleShift;
+        for (uint g = first; g < first + (4u >> Shared.GranuleShift); g++)
         {
-            uint writer = record[0];
-            uint reader = record[1];
+            uint writer = Shared.Writers[g];
+            uint reader = Shared.Readers[g];
             bool atomic = SharedRecord.IsAtomic(reader);
             if ((writer & SharedRecord.KindMask) != SharedRecord.One || (!atomic && (writer & 1023) != thread && IsUnordered(writer)))
             {
@@ -104,9 +102,10 @@ internal sealed unsafe partial class Worker
             {
                 Fault(i, lane, $"race in shared memory: atomic operation on {DescribeShared(address)}, which other threads read with no barrier between");
             }
-            bool several = atomic && (reader & ~3u) == now && ((reader & SharedRecord.Several) != 0 || (writer & 1023) != thread);
-            record[0] = SharedRecord.One | (Warp.Clock << SharedRecord.ClockShift) | thread;
-            record[1] = now | 1 | (several ? SharedRecord.Several : 0);
+            bool several = atomic && SharedRecord.StampOf(reader) >= GroupTime && ((reader & SharedRecord.Several) != 0 || (writer & 1023) != thread);
+            uint now = Time << SharedRecord.StampShift;
+            Shared.Writers[g] = SharedRecord.One | now | thread;
+            Shared.Readers[g] = now | 1 | (several ? SharedRecord.Several : 0);
         }
     }
 }

@@ -2,6 +2,7 @@
 // Source: PTX ISA, "cp.async", "cp.async.commit_group", "cp.async.wait_group".
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Rt.Gpu.Simulator.Memory;
 
 namespace Rt.Gpu.Simulator.Execution;
@@ -15,7 +16,7 @@ internal sealed unsafe partial class Worker
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void CopyAsync(Worker w, Instruction* i, uint mask)
     {
-        ulong* addresses = stackalloc ulong[32];
+        uint* addresses = stackalloc uint[32];
         ulong* sectors = stackalloc ulong[32];
         w.SharedAddresses(i, mask, addresses);
         byte* r = w.Registers;
@@ -25,46 +26,56 @@ internal sealed unsafe partial class Worker
         var copy = w._spareCopies.Count > 0 ? w._spareCopies.Pop() : new PendingCopy();
         copy.Lanes = mask;
         copy.Bytes = bytes;
+        w.WriteShared(i, mask, addresses, bytes, inFlight: true);
+        ulong from = (ulong)i->Registers[0];
+        uint whole = mask;
+        if (i->Second >= 0)
+        {
+            uint* sizes = (uint*)(r + i->Second);
+            for (uint rest = mask; rest != 0; rest &= rest - 1)
+            {
+                int l = BitOperations.TrailingZeroCount(rest);
+                copy.SourceBytes[l] = (int)sizes[l];
+                whole &= sizes[l] == (uint)bytes ? Lanes.All : ~(1u << l);
+            }
+        }
         int n = 0;
         long read = 0;
-        for (uint rest = mask; rest != 0; rest &= rest - 1)
+        for (uint rest = whole; rest != 0;)
+        {
+            int first = BitOperations.TrailingZeroCount(rest);
+            int lanes = RunLength(rest, source, bytes);
+            byte* data = w.ReadRun(i, source[first] + from, bytes, first, lanes);
+            for (int l = first; l < first + lanes; l++)
+            {
+                copy.SourceBytes[l] = bytes;
+                copy.Sources[l] = data != null ? data + ((l - first) * bytes) : w.CopySource(i, l, source[l] + from, bytes, bytes);
+                sectors[n++] = (source[l] + from) / SectorBytes;
+                Unsafe.CopyBlockUnaligned(w.Shared.Data + addresses[l], copy.Sources[l], (uint)bytes);
+            }
+            read += lanes * bytes;
+            rest &= ~LaneBits(first, lanes);
+        }
+        for (uint rest = mask & ~whole; rest != 0; rest &= rest - 1)
         {
             int l = BitOperations.TrailingZeroCount(rest);
-            uint size = i->Second < 0 ? (uint)bytes : ((uint*)(r + i->Second))[l];
-            if (size > bytes)
+            int size = copy.SourceBytes[l];
+            if (size < 0 || size > bytes)
             {
-                w.Fault(i, l, $"cp.async of {bytes} bytes with a source size of {size}");
+                w.Fault(i, l, $"cp.async of {bytes} bytes with a source size of {(uint)size}");
             }
-            w.CheckSharedAddress(i, l, addresses[l], bytes, "copy");
-            ulong at = source[l] + (ulong)i->Registers[0];
-            w.WriteShared(i, l, (uint)addresses[l], bytes, inFlight: true);
             byte* to = w.Shared.Data + addresses[l];
             if (size > 0)
             {
-                if ((at & (ulong)(bytes - 1)) != 0)
-                {
-                    w.Fault(i, l, $"misaligned copy: {bytes} bytes from {w.Memory.Describe(at)}, which is no multiple of {bytes}");
-                }
-                byte* from = w.Range(at, size, out var allocation, out long offset);
-                if (from == null)
-                {
-                    w.Fault(i, l, $"copy of {size} bytes out of bounds: {w.Memory.Describe(at)}");
-                }
-                w.RequireWritten(i, l, at, allocation, offset, (int)size);
-                w.ReadLane(i, l, allocation, offset, (int)size);
-                Unsafe.CopyBlockUnaligned(to, from, size);
-                sectors[n++] = at / SectorBytes;
+                copy.Sources[l] = w.CopySource(i, l, source[l] + from, size, bytes);
+                Unsafe.CopyBlockUnaligned(to, copy.Sources[l], (uint)size);
+                sectors[n++] = (source[l] + from) / SectorBytes;
                 read += size;
             }
-            if (size < bytes)
-            {
-                Unsafe.InitBlockUnaligned(to + size, 0, (uint)bytes - size);
-            }
-            copy.Batch[l] = warp.Batches[l];
-            copy.Destinations[l] = (uint)addresses[l];
-            copy.Sources[l] = at;
-            copy.SourceBytes[l] = (int)size;
+            Unsafe.InitBlockUnaligned(to + size, 0, (uint)(bytes - size));
         }
+        Unsafe.CopyBlockUnaligned(copy.Destinations, addresses, 128);
+        warp.Batches.CopyTo(copy.Batch, 0);
         warp.Copies.Add(copy);
         w.Counts.AsyncBytes += read;
         if (n > 0)
@@ -74,6 +85,22 @@ internal sealed unsafe partial class Worker
             w.Counts.LoadIdealSectors += (read + SectorBytes - 1) / SectorBytes;
             w.Counts.LoadSectors += Distinct(sectors, n);
         }
+    }
+
+    private byte* CopySource(Instruction* i, int lane, ulong address, int size, int alignment)
+    {
+        if ((address & (ulong)(alignment - 1)) != 0)
+        {
+            Fault(i, lane, $"misaligned copy: {alignment} bytes from {Memory.Describe(address)}, which is no multiple of {alignment}");
+        }
+        byte* data = Range(address, size, out var allocation, out long offset);
+        if (data == null)
+        {
+            Fault(i, lane, $"copy of {size} bytes out of bounds: {Memory.Describe(address)}");
+        }
+        RequireWritten(i, lane, address, allocation, offset, size);
+        ReadLane(i, lane, allocation, offset, size);
+        return data;
     }
 
     /// <summary>cp.async.commit_group.</summary>
@@ -119,21 +146,25 @@ internal sealed unsafe partial class Worker
     private void FinishCopy(Instruction* i, int lane, PendingCopy copy)
     {
         uint destination = copy.Destinations[lane];
-        uint thread = (uint)((Warp.Index * 32) + lane);
-        if (copy.SourceBytes[lane] > 0)
+        int size = copy.SourceBytes[lane];
+        byte* data = Shared.Data + destination;
+        bool same = size == 16
+            ? Vector128.Load(copy.Sources[lane]) == Vector128.Load(data)
+            : new ReadOnlySpan<byte>(copy.Sources[lane], size).SequenceEqual(new ReadOnlySpan<byte>(data, size));
+        if (!same)
         {
-            byte* source = Range(copy.Sources[lane], copy.SourceBytes[lane], out _, out _);
-            if (!new ReadOnlySpan<byte>(source, copy.SourceBytes[lane]).SequenceEqual(new ReadOnlySpan<byte>(Shared.Data + destination, copy.SourceBytes[lane])))
-            {
-                Fault(i, lane, $"the source of a cp.async was overwritten before its wait: {Memory.Describe(copy.Sources[lane])}");
-            }
+            Fault(i, lane, "the source of a cp.async was overwritten before its wait");
         }
-        uint mine = SharedRecord.One | (Warp.Clock << SharedRecord.ClockShift) | thread;
-        uint* record = Shared.Records + (destination >> Shared.GranuleShift << 1);
-        uint* end = record + (Math.Max(1, copy.Bytes >> Shared.GranuleShift) << 1);
-        for (; record < end; record += 2)
+        uint mine = SharedRecord.One | (Time << SharedRecord.StampShift) | (uint)((Warp.Index * 32) + lane);
+        uint* writers = Shared.Writers + (destination >> Shared.GranuleShift);
+        int granules = copy.Bytes >> Shared.GranuleShift;
+        if (granules == 4)
         {
-            record[0] = mine;
+            Vector128.Create(mine).Store(writers);
+        }
+        else
+        {
+            new Span<uint>(writers, granules).Fill(mine);
         }
     }
 }

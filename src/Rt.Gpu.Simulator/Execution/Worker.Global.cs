@@ -72,11 +72,14 @@ internal sealed unsafe partial class Worker
     private static int Distinct(ulong* values, int count)
     {
         int distinct = 0;
+        ulong highest = 0;
         for (int n = 0; n < count; n++)
         {
             ulong value = values[n];
             bool seen = false;
-            for (int d = distinct - 1; d >= 0 && !seen; d--)
+            bool above = value > highest;
+            highest = above ? value : highest;
+            for (int d = distinct - 1; d >= 0 && !seen && !above; d--)
             {
                 seen = values[d] == value;
             }
@@ -117,7 +120,7 @@ internal sealed unsafe partial class Worker
             {
                 byte* data = w.Range(first, 32 * bytes, out var allocation, out long offset);
                 if (data != null && GlobalMemory.AreWritten(allocation->Written, offset, 32 * bytes)
-                    && w.TryReadRun(i, first, allocation, offset, bytes))
+                    && w.TryReadRun(i, allocation, offset, bytes, 0, 32))
                 {
                     counts.LoadBytes += 32 * bytes;
                     counts.LoadIdealSectors += bytes;
@@ -130,7 +133,7 @@ internal sealed unsafe partial class Worker
             {
                 byte* data = w.Range(first, bytes, out var allocation, out long offset);
                 if (data != null && GlobalMemory.AreWritten(allocation->Written, offset, bytes)
-                    && w.TryReadOne(i, first, allocation, offset, bytes))
+                    && w.TryReadOne(i, allocation, offset, bytes))
                 {
                     counts.LoadBytes += bytes;
                     counts.LoadIdealSectors++;
@@ -162,6 +165,17 @@ internal sealed unsafe partial class Worker
             Unsafe.CopyBlockUnaligned(r + i->Registers[0], data, (uint)(32 * sizeof(T)));
             return;
         }
+        if (count == 4 && sizeof(T) == 4 && i->Third == 4)
+        {
+            uint* from4 = (uint*)data;
+            uint* d0 = (uint*)(r + i->Registers[0]), d1 = (uint*)(r + i->Registers[1]);
+            uint* d2 = (uint*)(r + i->Registers[2]), d3 = (uint*)(r + i->Registers[3]);
+            for (int l = 0; l < 32; l += 4)
+            {
+                Quads.Transpose(from4 + (4 * l), from4 + (4 * l) + 4, from4 + (4 * l) + 8, from4 + (4 * l) + 12, d0 + l, d1 + l, d2 + l, d3 + l);
+            }
+            return;
+        }
         for (int j = 0; j < count; j++)
         {
             byte* slot = r + i->Registers[j];
@@ -184,30 +198,71 @@ internal sealed unsafe partial class Worker
         }
     }
 
+    /// <summary>Lanes from the lowest of the mask on that follow each other with addresses side by side.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int RunLength(uint mask, ulong* addresses, int bytes)
+    {
+        int first = BitOperations.TrailingZeroCount(mask);
+        int lane = first + 1;
+        while (lane < 32 && (mask >> lane & 1) != 0 && addresses[lane] == addresses[lane - 1] + (ulong)bytes)
+        {
+            lane++;
+        }
+        return lane - first;
+    }
+
+    /// <summary>The bytes that a run of lanes reads, after all checks; null where the lanes have to be looked at one by one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private byte* ReadRun(Instruction* i, ulong address, int bytes, int lane, int lanes)
+    {
+        byte* data = Range(address, lanes * bytes, out var allocation, out long offset);
+        return data != null && (address & (ulong)(bytes - 1)) == 0 && GlobalMemory.AreWritten(allocation->Written, offset, lanes * bytes)
+            && TryReadRun(i, allocation, offset, bytes, lane, lanes) ? data : null;
+    }
+
+    private static uint LaneBits(int first, int lanes) => (lanes == 32 ? Lanes.All : (1u << lanes) - 1) << first;
+
     private void LoadLanes<T>(Instruction* i, uint mask, ulong* address, int bytes) where T : unmanaged, IBinaryInteger<T>
     {
         byte* r = Registers;
-        ulong* values = stackalloc ulong[32];
+        ulong* sectors = stackalloc ulong[32];
         ulong* pieces = stackalloc ulong[32];
+        byte** from = stackalloc byte*[32];
         int n = 0;
+        for (uint rest = mask; rest != 0;)
+        {
+            int first = BitOperations.TrailingZeroCount(rest);
+            int lanes = RunLength(rest, address, bytes);
+            byte* data = ReadRun(i, address[first] + (ulong)i->Immediate, bytes, first, lanes);
+            for (int l = first; l < first + lanes; l++)
+            {
+                ulong at = address[l] + (ulong)i->Immediate;
+                from[l] = data != null ? data + ((l - first) * bytes) : ReadOneLane(i, l, at, bytes);
+                pieces[n] = at;
+                sectors[n++] = at / SectorBytes;
+            }
+            rest &= ~LaneBits(first, lanes);
+        }
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int l = BitOperations.TrailingZeroCount(rest);
-            ulong at = address[l] + (ulong)i->Immediate;
-            byte* data = LaneBytes(i, l, at, bytes, "load", out var allocation, out long offset);
-            RequireWritten(i, l, at, allocation, offset, bytes);
-            ReadLane(i, l, allocation, offset, bytes);
-            pieces[n] = at;
-            values[n++] = at / SectorBytes;
             for (int j = 0; j < i->Second; j++)
             {
-                Widen<T>(data + (j * sizeof(T)), r + i->Registers[j], l, i->Third);
+                Widen<T>(from[l] + (j * sizeof(T)), r + i->Registers[j], l, i->Third);
             }
         }
         int distinct = Distinct(pieces, n);
         Counts.LoadBytes += (long)distinct * bytes;
         Counts.LoadIdealSectors += (((long)distinct * bytes) + SectorBytes - 1) / SectorBytes;
-        Counts.LoadSectors += Distinct(values, n);
+        Counts.LoadSectors += Distinct(sectors, n);
+    }
+
+    private byte* ReadOneLane(Instruction* i, int lane, ulong address, int bytes)
+    {
+        byte* data = LaneBytes(i, lane, address, bytes, "load", out var allocation, out long offset);
+        RequireWritten(i, lane, address, allocation, offset, bytes);
+        ReadLane(i, lane, allocation, offset, bytes);
+        return data;
     }
 
     private void RequireWritten(Instruction* i, int lane, ulong address, Allocation* allocation, long offset, int bytes)
@@ -231,7 +286,7 @@ internal sealed unsafe partial class Worker
         {
             ulong first = address[0] + (ulong)i->Immediate;
             byte* data = w.Range(first, 32 * bytes, out var allocation, out long offset);
-            if (data != null && (first & (ulong)(bytes - 1)) == 0 && w.TryWriteRun(i, first, allocation, offset, bytes))
+            if (data != null && (first & (ulong)(bytes - 1)) == 0 && w.TryWriteRun(allocation, offset, bytes, 0, 32))
             {
                 GlobalMemory.MarkWritten(allocation->Written, offset, 32 * bytes);
                 counts.StoreBytes += 32 * bytes;
@@ -250,6 +305,17 @@ internal sealed unsafe partial class Worker
         if (count == 1 && sizeof(T) == i->Third)
         {
             Unsafe.CopyBlockUnaligned(data, r + i->Registers[0], (uint)(32 * sizeof(T)));
+            return;
+        }
+        if (count == 4 && sizeof(T) == 4 && i->Third == 4)
+        {
+            uint* to4 = (uint*)data;
+            uint* a0 = (uint*)(r + i->Registers[0]), a1 = (uint*)(r + i->Registers[1]);
+            uint* a2 = (uint*)(r + i->Registers[2]), a3 = (uint*)(r + i->Registers[3]);
+            for (int l = 0; l < 32; l += 4)
+            {
+                Quads.Transpose(a0 + l, a1 + l, a2 + l, a3 + l, to4 + (4 * l), to4 + (4 * l) + 4, to4 + (4 * l) + 8, to4 + (4 * l) + 12);
+            }
             return;
         }
         int step = count * sizeof(T);
@@ -273,22 +339,40 @@ internal sealed unsafe partial class Worker
         byte* r = Registers;
         ulong* sectors = stackalloc ulong[32];
         int n = 0;
-        for (uint rest = mask; rest != 0; rest &= rest - 1)
+        for (uint rest = mask; rest != 0;)
         {
-            int l = BitOperations.TrailingZeroCount(rest);
-            ulong at = address[l] + (ulong)i->Immediate;
-            byte* data = LaneBytes(i, l, at, bytes, "store", out var allocation, out long offset);
-            WriteLane(i, l, allocation, offset, bytes);
-            GlobalMemory.MarkWritten(allocation->Written, offset, bytes);
-            for (int j = 0; j < i->Second; j++)
+            int first = BitOperations.TrailingZeroCount(rest);
+            int lanes = RunLength(rest, address, bytes);
+            ulong start = address[first] + (ulong)i->Immediate;
+            byte* run = Range(start, lanes * bytes, out var allocation, out long offset);
+            bool together = run != null && (start & (ulong)(bytes - 1)) == 0 && TryWriteRun(allocation, offset, bytes, first, lanes);
+            if (together)
             {
-                Narrow<T>(data + (j * sizeof(T)), r + i->Registers[j], l, i->Third);
+                GlobalMemory.MarkWritten(allocation->Written, offset, lanes * bytes);
             }
-            sectors[n++] = at / SectorBytes;
+            for (int l = first; l < first + lanes; l++)
+            {
+                ulong at = address[l] + (ulong)i->Immediate;
+                byte* data = together ? run + ((l - first) * bytes) : WriteOneLane(i, l, at, bytes);
+                for (int j = 0; j < i->Second; j++)
+                {
+                    Narrow<T>(data + (j * sizeof(T)), r + i->Registers[j], l, i->Third);
+                }
+                sectors[n++] = at / SectorBytes;
+            }
+            rest &= ~LaneBits(first, lanes);
         }
         Counts.StoreBytes += (long)n * bytes;
         Counts.StoreIdealSectors += (((long)n * bytes) + SectorBytes - 1) / SectorBytes;
         Counts.StoreSectors += Distinct(sectors, n);
+    }
+
+    private byte* WriteOneLane(Instruction* i, int lane, ulong address, int bytes)
+    {
+        byte* data = LaneBytes(i, lane, address, bytes, "store", out var allocation, out long offset);
+        WriteLane(i, lane, allocation, offset, bytes);
+        GlobalMemory.MarkWritten(allocation->Written, offset, bytes);
+        return data;
     }
 
     /// <summary>ld.param: the value at Immediate in the argument bytes, the same for all lanes.</summary>

@@ -24,7 +24,7 @@ internal sealed unsafe partial class Worker
     /// <summary>The record of lane 0 reading or writing now; the others follow by adding.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ulong RecordOf(ulong kind) =>
-        kind | _launchAndGroup | ((ulong)Warp.Clock << GlobalRecord.ClockShift) | (uint)(Warp.Index * 32);
+        kind | _launchAndGroup | ((ulong)Time << GlobalRecord.StampShift) | (uint)(Warp.Index * 32);
 
     private void RequireRecords(Allocation* allocation, bool writers, bool readers, bool cached)
     {
@@ -40,27 +40,55 @@ internal sealed unsafe partial class Worker
     private static Vector512<ulong> OfLaunch(Vector512<ulong> records, Vector512<ulong> launch) =>
         Vector512.Equals((records >> GlobalRecord.LaunchShift) & Vector512.Create(GlobalRecord.LaunchMask), launch);
 
-    /// <summary>Checks and records that all lanes read side by side; false where the lanes have to be looked at one by one.</summary>
-    private bool TryReadRun(Instruction* i, ulong address, Allocation* allocation, long offset, int bytes)
+    private ulong ManyReaders() => GlobalRecord.Group | (_launch.Number << GlobalRecord.LaunchShift) | (GlobalRecord.ManyGroups << GlobalRecord.GroupShift);
+
+    /// <summary>Threads of 8 pieces from piece p on: lane by lane, each with so many pieces.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Vector512<ulong> ThreadsOf(int p, int perLaneShift, int firstLane) =>
+        ((Vector512.Create(0UL, 1, 2, 3, 4, 5, 6, 7) + Vector512.Create((ulong)p)) >> perLaneShift) + Vector512.Create((ulong)((Warp.Index * 32) + firstLane));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint BitsOf(Vector512<ulong> condition) => (uint)condition.ExtractMostSignificantBits();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Vector512<ulong> IsOfGroup(Vector512<ulong> records) =>
+        Vector512.Equals((records >> GlobalRecord.GroupShift) & Vector512.Create(GlobalRecord.ManyGroups), Vector512.Create(GroupNumber));
+
+    /// <summary>Where records of this group are ordered before what this warp does now, or are of the very thread.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Vector512<ulong> IsOrdered(Vector512<ulong> records, Vector512<ulong> threads)
+    {
+        var stamp = (records >> GlobalRecord.StampShift) & Vector512.Create(GlobalRecord.StampMask);
+        var thread = records & Vector512.Create(1023UL);
+        var sameWarp = Vector512.Equals(thread >> 5, Vector512.Create((ulong)Warp.Index));
+        return Vector512.LessThan(stamp, Vector512.Create((ulong)GroupTime))
+            | (sameWarp & Vector512.LessThan(stamp, Vector512.Create((ulong)Warp.BarrierTime)))
+            | Vector512.Equals(thread, threads);
+    }
+
+    /// <summary>Checks and records that lanes which follow each other read side by side; false where they have to be looked at one by one.</summary>
+    private bool TryReadRun(Instruction* i, Allocation* allocation, long offset, int bytes, int firstLane, int lanes)
     {
         bool cached = i->First == 1;
         RequireRecords(allocation, writers: false, readers: !cached, cached: cached);
         int shift = allocation->GranuleShift;
+        int perLaneShift = System.Numerics.BitOperations.Log2((uint)bytes) - shift;
         long first = offset >> shift;
-        int perLane = bytes >> shift;
-        int pieces = 32 * perLane;
+        int pieces = lanes << perLaneShift;
         var launch = Vector512.Create(_launch.Number);
         if (allocation->Writers != null)
         {
             ulong* writers = allocation->Writers + first;
-            var any = Vector512<ulong>.Zero;
             for (int p = 0; p < pieces; p += 8)
             {
-                any |= OfLaunch(Vector512.Load(writers + p), launch);
-            }
-            if (any != Vector512<ulong>.Zero)
-            {
-                return false;
+                uint part = pieces - p >= 8 ? 0xFF : (1u << (pieces - p)) - 1;
+                var writer = Vector512.Load(writers + p);
+                var current = OfLaunch(writer, launch);
+                if ((BitsOf(current) & part) != 0
+                    && (cached || (BitsOf(current & ~(IsOfGroup(writer) & IsOrdered(writer, ThreadsOf(p, perLaneShift, firstLane)))) & part) != 0))
+                {
+                    return false;
+                }
             }
         }
         if (cached)
@@ -70,47 +98,43 @@ internal sealed unsafe partial class Worker
         }
         ulong* readers = allocation->Readers + first;
         var many = Vector512.Create(ManyReaders());
-        var current = Vector512<ulong>.Zero;
-        var differs = Vector512<ulong>.Zero;
         for (int p = 0; p < pieces; p += 8)
         {
+            uint part = pieces - p >= 8 ? 0xFF : (1u << (pieces - p)) - 1;
             var reader = Vector512.Load(readers + p);
-            current |= OfLaunch(reader, launch);
-            differs |= reader ^ many;
+            if ((BitsOf(Vector512.Equals(reader, many)) & part) == part)
+            {
+                continue;
+            }
+            var threads = ThreadsOf(p, perLaneShift, firstLane);
+            var mine = Vector512.Create(RecordOf(GlobalRecord.One) & ~1023UL) | threads;
+            var current = OfLaunch(reader, launch);
+            var next = (BitsOf(current) & part) == 0 ? mine : Merge(reader, current, mine, threads, many);
+            Lanes.Blend(next, readers + p, part);
         }
-        if (differs == Vector512<ulong>.Zero)
-        {
-            return true;
-        }
-        if (current != Vector512<ulong>.Zero)
-        {
-            return false;
-        }
-        StoreRun(readers, pieces, perLane);
         return true;
     }
 
-    private ulong ManyReaders() => GlobalRecord.Group | (_launch.Number << GlobalRecord.LaunchShift) | (GlobalRecord.ManyGroups << GlobalRecord.GroupShift);
-
-    /// <summary>Records of 8 pieces from piece p on: lane by lane, each with so many pieces.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<ulong> LanesOf(int p, int perLane)
+    /// <summary>Readers' records after a read by these threads: the vector form of <see cref="MarkReader"/>.</summary>
+    private Vector512<ulong> Merge(
+        Vector512<ulong> reader, Vector512<ulong> current, Vector512<ulong> mine, Vector512<ulong> threads, Vector512<ulong> many)
     {
-        int shift = System.Numerics.BitOperations.Log2((uint)perLane);
-        return (Vector512.Create(0UL, 1, 2, 3, 4, 5, 6, 7) + Vector512.Create((ulong)p)) >> shift;
-    }
-
-    private void StoreRun(ulong* records, int pieces, int perLane)
-    {
-        var mine = Vector512.Create(RecordOf(GlobalRecord.One));
-        for (int p = 0; p < pieces; p += 8)
-        {
-            (mine + LanesOf(p, perLane)).Store(records + p);
-        }
+        var kind = reader & Vector512.Create(GlobalRecord.KindMask);
+        var stamp = (reader >> GlobalRecord.StampShift) & Vector512.Create(GlobalRecord.StampMask);
+        var thread = reader & Vector512.Create(1023UL);
+        var own = Vector512.LessThan(stamp, Vector512.Create((ulong)Warp.BarrierTime))
+            | (Vector512.Equals(kind, Vector512.Create(GlobalRecord.One)) & Vector512.Equals(thread, threads));
+        var next = Vector512.ConditionalSelect(own, mine, Vector512.Create(RecordOf(GlobalRecord.Warp)));
+        var sameWarp = Vector512.Equals(thread >> 5, Vector512.Create((ulong)Warp.Index));
+        next = Vector512.ConditionalSelect(sameWarp, next, Vector512.Create(RecordOf(GlobalRecord.Group) & ~1023UL));
+        next = Vector512.ConditionalSelect(Vector512.Equals(kind, Vector512.Create(GlobalRecord.Group)), reader, next);
+        next = Vector512.ConditionalSelect(Vector512.LessThan(stamp, Vector512.Create((ulong)GroupTime)), mine, next);
+        next = Vector512.ConditionalSelect(IsOfGroup(reader), next, many);
+        return Vector512.ConditionalSelect(current, next, mine);
     }
 
     /// <summary>As <see cref="TryReadRun"/> where all lanes read one place.</summary>
-    private bool TryReadOne(Instruction* i, ulong address, Allocation* allocation, long offset, int bytes)
+    private bool TryReadOne(Instruction* i, Allocation* allocation, long offset, int bytes)
     {
         bool cached = i->First == 1;
         RequireRecords(allocation, writers: false, readers: !cached, cached: cached);
@@ -128,60 +152,68 @@ internal sealed unsafe partial class Worker
                 allocation->Cached[first + p] = (ushort)_launch.Number;
                 continue;
             }
-            ulong reader = allocation->Readers[first + p];
-            if (reader == ManyReaders())
-            {
-                continue;
-            }
-            if (GlobalRecord.LaunchOf(reader) == _launch.Number && reader != 0)
-            {
-                return false;
-            }
-            allocation->Readers[first + p] = RecordOf(GlobalRecord.Warp);
+            // Two lanes stand for all of them.
+            MarkReader(allocation->Readers + first + p, 0);
+            MarkReader(allocation->Readers + first + p, 1);
         }
         return true;
     }
 
-    /// <summary>Checks and records that all lanes write side by side; false where the lanes have to be looked at one by one.</summary>
-    private bool TryWriteRun(Instruction* i, ulong address, Allocation* allocation, long offset, int bytes)
+    /// <summary>Checks and records that lanes which follow each other write side by side; false where they have to be looked at one by one.</summary>
+    private bool TryWriteRun(Allocation* allocation, long offset, int bytes, int firstLane, int lanes)
     {
         RequireRecords(allocation, writers: true, readers: false, cached: false);
         int shift = allocation->GranuleShift;
+        int perLaneShift = System.Numerics.BitOperations.Log2((uint)bytes) - shift;
         long first = offset >> shift;
-        int perLane = bytes >> shift;
-        int pieces = 32 * perLane;
+        int pieces = lanes << perLaneShift;
         var launch = Vector512.Create(_launch.Number);
-        ulong* writers = allocation->Writers + first;
-        var any = Vector512<ulong>.Zero;
-        for (int p = 0; p < pieces; p += 8)
-        {
-            any |= OfLaunch(Vector512.Load(writers + p), launch);
-        }
-        if (allocation->Readers != null)
-        {
-            ulong* readers = allocation->Readers + first;
-            var mine = Vector512.Create(RecordOf(GlobalRecord.One));
-            for (int p = 0; p < pieces; p += 8)
-            {
-                var reader = Vector512.Load(readers + p);
-                any |= OfLaunch(reader, launch) & ~Vector512.Equals(reader, mine + LanesOf(p, perLane));
-            }
-        }
-        if (any != Vector512<ulong>.Zero
-            || (allocation->Cached != null && new ReadOnlySpan<ushort>(allocation->Cached + first, pieces).Contains((ushort)_launch.Number)))
+        if (allocation->Cached != null && new ReadOnlySpan<ushort>(allocation->Cached + first, pieces).Contains((ushort)_launch.Number))
         {
             return false;
         }
-        StoreRun(writers, pieces, perLane);
+        ulong* writers = allocation->Writers + first;
+        ulong* readers = allocation->Readers == null ? null : allocation->Readers + first;
+        for (int p = 0; p < pieces; p += 8)
+        {
+            uint part = pieces - p >= 8 ? 0xFF : (1u << (pieces - p)) - 1;
+            var writer = Vector512.Load(writers + p);
+            var threads = ThreadsOf(p, perLaneShift, firstLane);
+            var current = OfLaunch(writer, launch);
+            if ((BitsOf(current) & part) != 0 && (BitsOf(current & ~(IsOfGroup(writer) & IsOrdered(writer, threads))) & part) != 0)
+            {
+                return false;
+            }
+            if (readers != null)
+            {
+                var reader = Vector512.Load(readers + p);
+                current = OfLaunch(reader, launch);
+                if ((BitsOf(current) & part) != 0)
+                {
+                    var kind = reader & Vector512.Create(GlobalRecord.KindMask);
+                    // Only a single reader is told apart by its thread, and a whole group's record has none.
+                    var owners = Vector512.ConditionalSelect(
+                        Vector512.Equals(kind, Vector512.Create(GlobalRecord.One)), threads, Vector512.Create(ulong.MaxValue));
+                    var stamp = (reader >> GlobalRecord.StampShift) & Vector512.Create(GlobalRecord.StampMask);
+                    var fine = (IsOrdered(reader, owners) & ~Vector512.Equals(kind, Vector512.Create(GlobalRecord.Group)))
+                        | Vector512.LessThan(stamp, Vector512.Create((ulong)GroupTime));
+                    if ((BitsOf(current & ~(IsOfGroup(reader) & fine)) & part) != 0)
+                    {
+                        return false;
+                    }
+                    Lanes.Blend(Vector512<ulong>.Zero, readers + p, part);
+                }
+            }
+            Lanes.Blend(Vector512.Create(RecordOf(GlobalRecord.One) & ~1023UL) | threads, writers + p, part);
+        }
         return true;
     }
 
     /// <summary>Whether an access of another thread of this group is not ordered before one of this warp.</summary>
     private bool IsUnordered(ulong record)
     {
-        int warp = GlobalRecord.ThreadOf(record) >> 5;
-        uint clock = GlobalRecord.ClockOf(record);
-        return warp == Warp.Index ? clock == Warp.Clock : clock >= BarrierClock[warp];
+        uint stamp = GlobalRecord.StampOf(record);
+        return stamp >= GroupTime && (GlobalRecord.ThreadOf(record) >> 5 != Warp.Index || stamp >= Warp.BarrierTime);
     }
 
     /// <summary>Whether the other group went through a fence and an atomic operation before this one went through an atomic operation.</summary>
@@ -252,10 +284,9 @@ internal sealed unsafe partial class Worker
             return;
         }
         ulong kind = reader & GlobalRecord.KindMask;
-        ulong epoch = Epoch & GlobalRecord.ClockMask;
         if (kind == GlobalRecord.Group)
         {
-            if (GlobalRecord.ClockOf(reader) != epoch)
+            if (GlobalRecord.StampOf(reader) < GroupTime)
             {
                 *record = mine;
             }
@@ -273,7 +304,7 @@ internal sealed unsafe partial class Worker
         }
         else
         {
-            *record = GlobalRecord.Group | _launchAndGroup | (epoch << GlobalRecord.ClockShift);
+            *record = GlobalRecord.Group | _launchAndGroup | ((ulong)Time << GlobalRecord.StampShift);
         }
     }
 
@@ -323,7 +354,7 @@ internal sealed unsafe partial class Worker
             {
                 GlobalRecord.One => GlobalRecord.ThreadOf(reader) != (Warp.Index * 32) + lane && IsUnordered(reader),
                 GlobalRecord.Warp => IsUnordered(reader),
-                _ => GlobalRecord.ClockOf(reader) == (Epoch & GlobalRecord.ClockMask),
+                _ => GlobalRecord.StampOf(reader) >= GroupTime,
             };
             who = race ? "other threads of the group" : null;
         }

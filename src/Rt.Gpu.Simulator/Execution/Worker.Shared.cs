@@ -1,276 +1,293 @@
-// Shared memory as a warp sees it: bounds, alignment, unwritten bytes, races, copies in flight, and bank conflicts.
-// Source: PTX ISA, "Memory Consistency Model" and "ldmatrix"; CUDA C++ Programming Guide, "Shared Memory".
+// Shared memory as a warp sees it: bounds, alignment, unwritten bytes, races, and copies in flight.
+// Source: PTX ISA, "Memory Consistency Model" and "ld", "st"; CUDA C++ Programming Guide, "Shared Memory".
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Rt.Gpu.Simulator.Memory;
 
 namespace Rt.Gpu.Simulator.Execution;
 
 internal sealed unsafe partial class Worker
 {
-    /// <summary>Addresses of the lanes: 32-bit or 64-bit registers (C bytes a lane) plus the offset.</summary>
-    private void SharedAddresses(Instruction* i, uint mask, ulong* addresses)
+    /// <summary>Addresses of the lanes: 32-bit or 64-bit registers (C bytes a lane) plus the offset. Lanes that take no part get that of one that does.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void SharedAddresses(Instruction* i, uint mask, uint* addresses)
     {
         byte* slot = Registers + i->A;
-        for (int l = 0; l < 32; l++)
+        if (i->C == 8)
+        {
+            for (int l = 0; l < 32; l++)
+            {
+                // An address past 32 bits is past all shared memory.
+                ulong address = ((ulong*)slot)[l] + (ulong)i->Immediate;
+                addresses[l] = address > uint.MaxValue ? uint.MaxValue : (uint)address;
+            }
+        }
+        else
         {
             // A 32-bit address wraps as the hardware's does.
-            addresses[l] = i->C == 8 ? ((ulong*)slot)[l] + (ulong)i->Immediate : (uint)(((uint*)slot)[l] + i->Immediate);
+            var offset = Vector512.Create((uint)i->Immediate);
+            (Vector512.Load((uint*)slot) + offset).Store(addresses);
+            (Vector512.Load((uint*)slot + 16) + offset).Store(addresses + 16);
         }
-    }
-
-    private void CheckSharedAddress(Instruction* i, int lane, ulong address, int bytes, string what)
-    {
-        if (address > (ulong)(Shared.Length - bytes) || Shared.Length < bytes)
+        if (mask != Lanes.All)
         {
-            Fault(i, lane, $"shared {what} of {bytes} bytes out of bounds: {DescribeShared(address)}");
-        }
-        if ((address & (ulong)(bytes - 1)) != 0)
-        {
-            Fault(i, lane, $"misaligned shared {what}: {bytes} bytes at {DescribeShared(address)}, which is no multiple of {bytes}");
-        }
-    }
-
-    private string DescribeShared(ulong address)
-    {
-        (int Start, int Bytes, string Name)? nearest = null;
-        foreach (var variable in _launch.Layout.Variables)
-        {
-            if ((ulong)variable.Start <= address + 64 && (nearest is null || variable.Start > nearest.Value.Start))
+            uint one = addresses[BitOperations.TrailingZeroCount(mask)];
+            for (uint rest = ~mask; rest != 0; rest &= rest - 1)
             {
-                nearest = variable;
+                addresses[BitOperations.TrailingZeroCount(rest)] = one;
             }
         }
-        if (nearest is not { } found)
-        {
-            return $"shared address 0x{address:x}; the entry has no shared memory there";
-        }
-        return $"byte {(long)address - found.Start} of shared variable {found.Name} of {found.Bytes} bytes";
     }
 
-    private void FaultShared(Instruction* i, int lane, uint address, uint writer, string what)
-    {
-        if (writer == SharedRecord.Outside)
-        {
-            Fault(i, lane, $"shared {what} out of bounds: {DescribeShared(address)}");
-        }
-        if (writer == 0)
-        {
-            Fault(i, lane, $"read of memory that nothing wrote: {DescribeShared(address)}");
-        }
-        uint thread = writer & 1023;
-        if ((writer & SharedRecord.InFlight) != 0)
-        {
-            bool own = thread == (uint)((Warp.Index * 32) + lane);
-            string whose = own ? "of this thread, which has not waited for it" : $"of thread {thread}, which has not waited for it";
-            Fault(i, lane, $"shared {what} at {DescribeShared(address)}, the destination of a cp.async {whose}");
-        }
-        Fault(i, lane, $"race in shared memory: {what} of {DescribeShared(address)}, which thread {thread} wrote with no barrier between");
-    }
-
-    /// <summary>Whether an access of another thread, by its record, is not ordered before one of this warp.</summary>
+    /// <summary>The pattern of an instruction's addresses, and the count of its passes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool IsUnordered(uint record)
+    private AccessPattern* CountPattern(Instruction* i, uint mask, uint* addresses, int bytes, bool counts = true)
     {
-        int warp = (int)(record & 1023) >> 5;
-        uint clock = record >> SharedRecord.ClockShift & SharedRecord.ClockMask;
-        return warp == Warp.Index ? clock == Warp.Clock : clock >= BarrierClock[warp];
-    }
-
-    /// <summary>Checks and records that a lane reads.</summary>
-    private void ReadShared(Instruction* i, int lane, uint address, int bytes)
-    {
-        uint thread = (uint)((Warp.Index * 32) + lane);
-        uint mine = SharedRecord.One | (Warp.Clock << SharedRecord.ClockShift) | thread;
-        uint* record = Shared.Records + (address >> Shared.GranuleShift << 1);
-        uint* end = record + (Math.Max(1, bytes >> Shared.GranuleShift) << 1);
-        for (; record < end; record += 2)
+        var pattern = _patterns + i->Pattern;
+        if (!pattern->Matches(addresses, mask, bytes))
         {
-            uint writer = record[0];
-            if ((writer & SharedRecord.KindMask) != SharedRecord.One || ((writer & 1023) != thread && IsUnordered(writer)))
-            {
-                FaultShared(i, lane, address, writer, "read");
-            }
-            uint reader = record[1];
-            if (reader == mine)
-            {
-                continue;
-            }
-            uint kind = reader & SharedRecord.KindMask;
-            if (kind == SharedRecord.Group)
-            {
-                if (!IsThisEpoch(reader))
-                {
-                    record[1] = mine;
-                }
-            }
-            else if (kind == 0)
-            {
-                RequireNoAtomics(i, lane, address, reader, "read");
-                record[1] = mine;
-            }
-            else if (!IsUnordered(reader))
-            {
-                record[1] = mine;
-            }
-            else if ((reader & 1023) >> 5 == (uint)Warp.Index)
-            {
-                if (kind == SharedRecord.One && (reader & 1023) != thread)
-                {
-                    record[1] = SharedRecord.Warp | (Warp.Clock << SharedRecord.ClockShift) | (thread & ~31u);
-                }
-            }
-            else
-            {
-                record[1] = SharedRecord.Group | ((Epoch & SharedRecord.ClockMask) << SharedRecord.ClockShift);
-            }
+            pattern->Learn(addresses, mask, bytes);
         }
-    }
-
-    /// <summary>Checks that a lane may write, and records it: as a write now, or as an asynchronous one.</summary>
-    private void WriteShared(Instruction* i, int lane, uint address, int bytes, bool inFlight = false)
-    {
-        uint thread = (uint)((Warp.Index * 32) + lane);
-        uint mine = inFlight ? SharedRecord.InFlight | thread : SharedRecord.One | (Warp.Clock << SharedRecord.ClockShift) | thread;
-        uint* record = Shared.Records + (address >> Shared.GranuleShift << 1);
-        uint* end = record + (Math.Max(1, bytes >> Shared.GranuleShift) << 1);
-        for (; record < end; record += 2)
+        if (!counts)
         {
-            uint writer = record[0];
-            if (writer != 0)
-            {
-                if ((writer & SharedRecord.KindMask) != SharedRecord.One || ((writer & 1023) != thread && IsUnordered(writer)))
-                {
-                    FaultShared(i, lane, address, writer, "write");
-                }
-            }
-            uint reader = record[1];
-            if (reader != 0 && IsReadRace(reader, thread))
-            {
-                string who = (reader & SharedRecord.KindMask) == SharedRecord.One ? $"thread {reader & 1023}"
-                    : (reader & SharedRecord.KindMask) == SharedRecord.Warp ? $"several lanes of warp {(reader & 1023) >> 5}" : "several threads";
-                string did = SharedRecord.IsAtomic(reader) ? "used in atomic operations" : "read";
-                Fault(i, lane, $"race in shared memory: write of {DescribeShared(address)}, which {who} {did} with no barrier between");
-            }
-            record[0] = mine;
-            record[1] = 0;
+            return pattern;
         }
-    }
-
-    private bool IsReadRace(uint reader, uint thread)
-    {
-        uint kind = reader & SharedRecord.KindMask;
-        return kind switch
-        {
-            0 => (reader & SharedRecord.Several) != 0 && IsThisEpoch(reader),
-            SharedRecord.One => (reader & 1023) != thread && IsUnordered(reader),
-            SharedRecord.Warp => IsUnordered(reader),
-            _ => IsThisEpoch(reader),
-        };
-    }
-
-    private bool IsThisEpoch(uint reader) => (reader >> SharedRecord.ClockShift & SharedRecord.ClockMask) == (Epoch & SharedRecord.ClockMask);
-
-    private void RequireNoAtomics(Instruction* i, int lane, uint address, uint reader, string what)
-    {
-        if ((reader & SharedRecord.Several) != 0 && IsThisEpoch(reader))
-        {
-            Fault(i, lane, $"race in shared memory: {what} of {DescribeShared(address)}, on which other threads did atomic operations with no barrier between");
-        }
-    }
-
-    /// <summary>Wavefronts of a request beyond the least that its size needs: 4-byte banks, 32 of them; 8-byte accesses go by
-    /// half warps, 16-byte accesses by quarters.</summary>
-    private void CountBanks(ulong* addresses, uint mask, int bytes)
-    {
-        int lanesPerPhase = bytes <= 4 ? 32 : bytes == 8 ? 16 : 8;
         Counts.SharedRequests++;
-        for (int start = 0; start < 32; start += lanesPerPhase)
+        Counts.SharedWavefronts += pattern->Wavefronts;
+        Counts.SharedConflicts += pattern->Wavefronts - pattern->LeastWavefronts;
+        return pattern;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool IsInside(AccessPattern* pattern, uint* addresses, int bytes) =>
+        pattern->Aligned && (addresses[0] & (uint)(bytes - 1)) == 0
+        && addresses[0] + (long)pattern->Lowest >= 0 && addresses[0] + (long)pattern->Highest + bytes <= Shared.Length;
+
+    /// <summary>Granules of a vector that one instruction's lanes use in turn: the lane's number for each.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<uint> LaneOfGranule(int granule, int perLaneShift) =>
+        (Vector512.Create(0u, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) + Vector512.Create((uint)granule)) >> perLaneShift;
+
+    /// <summary>Where records are ordered before what this warp does now, or are of the very thread.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Vector512<uint> IsOrdered(Vector512<uint> records, Vector512<uint> threads)
+    {
+        var stamp = (records >> SharedRecord.StampShift) & Vector512.Create(SharedRecord.StampMask);
+        var thread = records & Vector512.Create(1023u);
+        var sameWarp = Vector512.Equals(thread >> 5, Vector512.Create((uint)Warp.Index));
+        return Vector512.LessThan(stamp, Vector512.Create(GroupTime))
+            | (sameWarp & Vector512.LessThan(stamp, Vector512.Create(Warp.BarrierTime)))
+            | Vector512.Equals(thread, threads);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<uint> IsKind(Vector512<uint> records, uint kind) =>
+        Vector512.Equals(records & Vector512.Create(SharedRecord.KindMask), Vector512.Create(kind));
+
+    /// <summary>Checks and records a read of all lanes of the mask.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void ReadShared(Instruction* i, uint mask, uint* addresses, int bytes)
+    {
+        var pattern = CountPattern(i, mask, addresses, bytes);
+        if (!IsInside(pattern, addresses, bytes))
         {
-            uint phase = mask & (lanesPerPhase == 32 ? Lanes.All : ((1u << lanesPerPhase) - 1) << start);
-            if (phase != 0)
+            ReadSharedByLanes(i, mask, addresses, bytes);
+            return;
+        }
+        int shift = Shared.GranuleShift;
+        int perLaneShift = BitOperations.Log2((uint)bytes) - shift;
+        uint now = Time << SharedRecord.StampShift;
+        uint warp = (uint)Warp.Index * 32;
+        var one = Vector512.Create(SharedRecord.One);
+        var before = Vector512.Create(GroupTime << SharedRecord.StampShift);
+        // A group-wide read of this interval between barriers needs no change.
+        var settled = Vector512.Create(SharedRecord.Group | (GroupTime << SharedRecord.StampShift));
+        for (int n = 0; n < pattern->RunCount; n++)
+        {
+            ref var run = ref pattern->Run(n);
+            int first = (int)(addresses[0] + (uint)run.Offset) >> shift;
+            int count = run.Bytes >> shift;
+            for (int g = 0; g < count; g += 16)
             {
-                int wavefronts = Wavefronts(addresses, phase, bytes);
-                Counts.SharedWavefronts += wavefronts;
-                Counts.SharedConflicts += wavefronts - 1;
+                uint part = count - g >= 16 ? 0xFFFF : (1u << (count - g)) - 1;
+                var writer = Vector512.Load(Shared.Writers + first + g);
+                var reader = Vector512.Load(Shared.Readers + first + g);
+                if (((uint)Vector512.LessThan(writer - one, before).ExtractMostSignificantBits() & part) == part
+                    && ((uint)Vector512.GreaterThanOrEqual(reader, settled).ExtractMostSignificantBits() & part) == part)
+                {
+                    continue;
+                }
+                var threads = Vector512.Create(warp + (uint)run.Lane) + LaneOfGranule(g, perLaneShift);
+                var owners = run.Several ? Vector512.Create(uint.MaxValue) : threads;
+                var mine = run.Several ? Vector512.Create(SharedRecord.Warp | now | warp) : Vector512.Create(SharedRecord.One | now) | threads;
+                if (((uint)(Vector512.LessThan(writer - one, before) & Vector512.Equals(reader, mine)).ExtractMostSignificantBits() & part) == part)
+                {
+                    continue;
+                }
+                var fine = IsKind(writer, SharedRecord.One) & IsOrdered(writer, owners);
+                var atomic = IsKind(reader, 0) & ~Vector512.Equals(reader, Vector512<uint>.Zero);
+                if (((uint)fine.ExtractMostSignificantBits() & part) != part || ((uint)atomic.ExtractMostSignificantBits() & part) != 0)
+                {
+                    ReadSharedByLanes(i, mask, addresses, bytes);
+                    return;
+                }
+                var stamp = (reader >> SharedRecord.StampShift) & Vector512.Create(SharedRecord.StampMask);
+                var stale = Vector512.LessThan(stamp, Vector512.Create(GroupTime));
+                var group = IsKind(reader, SharedRecord.Group);
+                var sameWarp = Vector512.Equals((reader & Vector512.Create(1023u)) >> 5, Vector512.Create((uint)Warp.Index));
+                var next = Vector512.Create(SharedRecord.Group | now);
+                var within = Vector512.ConditionalSelect(
+                    Vector512.LessThan(stamp, Vector512.Create(Warp.BarrierTime))
+                        | (IsKind(reader, SharedRecord.One) & Vector512.Equals(reader & Vector512.Create(1023u), owners)),
+                    mine, Vector512.Create(SharedRecord.Warp | now | warp));
+                next = Vector512.ConditionalSelect(sameWarp, within, next);
+                next = Vector512.ConditionalSelect(group, reader, next);
+                next = Vector512.ConditionalSelect(stale, mine, next);
+                Lanes.Blend(next, Shared.Readers + first + g, part);
             }
         }
     }
 
-    /// <summary>The most different words that one bank is asked for.</summary>
-    private static int Wavefronts(ulong* addresses, uint lanes, int bytes)
+    /// <summary>Checks and records a write of all lanes of the mask: as one done, or as one under way.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void WriteShared(Instruction* i, uint mask, uint* addresses, int bytes, bool inFlight = false)
     {
-        uint* words = stackalloc uint[32];
-        byte* inBank = stackalloc byte[32];
-        new Span<byte>(inBank, 32).Clear();
-        int distinct = 0;
-        int most = 1;
-        for (uint rest = lanes; rest != 0; rest &= rest - 1)
+        var pattern = CountPattern(i, mask, addresses, bytes, counts: !inFlight);
+        int shift = Shared.GranuleShift;
+        int perLaneShift = BitOperations.Log2((uint)bytes) - shift;
+        if (!IsInside(pattern, addresses, bytes) || pattern->AnySeveral || !MayWrite(pattern, addresses, perLaneShift))
         {
-            int l = BitOperations.TrailingZeroCount(rest);
-            for (int b = 0; b < bytes; b += 4)
+            WriteSharedByLanes(i, mask, addresses, bytes, inFlight);
+            return;
+        }
+        var kind = Vector512.Create(inFlight ? SharedRecord.InFlight : SharedRecord.One | (Time << SharedRecord.StampShift));
+        for (int n = 0; n < pattern->RunCount; n++)
+        {
+            ref var run = ref pattern->Run(n);
+            int first = (int)(addresses[0] + (uint)run.Offset) >> shift;
+            int count = run.Bytes >> shift;
+            var threads = Vector512.Create((uint)(Warp.Index * 32) + (uint)run.Lane);
+            for (int g = 0; g < count; g += 16)
             {
-                uint word = (uint)(addresses[l] >> 2) + (uint)(b >> 2);
-                int bank = (int)(word & 31);
-                bool seen = false;
-                if (inBank[bank] != 0)
+                uint part = count - g >= 16 ? 0xFFFF : (1u << (count - g)) - 1;
+                Lanes.Blend(kind | (threads + LaneOfGranule(g, perLaneShift)), Shared.Writers + first + g, part);
+                Lanes.Blend(Vector512<uint>.Zero, Shared.Readers + first + g, part);
+            }
+        }
+    }
+
+    private bool MayWrite(AccessPattern* pattern, uint* addresses, int perLaneShift)
+    {
+        int shift = Shared.GranuleShift;
+        var one = Vector512.Create(SharedRecord.One);
+        var before = Vector512.Create(GroupTime << SharedRecord.StampShift);
+        for (int n = 0; n < pattern->RunCount; n++)
+        {
+            ref var run = ref pattern->Run(n);
+            int first = (int)(addresses[0] + (uint)run.Offset) >> shift;
+            int count = run.Bytes >> shift;
+            for (int g = 0; g < count; g += 16)
+            {
+                uint part = count - g >= 16 ? 0xFFFF : (1u << (count - g)) - 1;
+                var writer = Vector512.Load(Shared.Writers + first + g);
+                var reader = Vector512.Load(Shared.Readers + first + g);
+                var old = Vector512.LessThan(reader & Vector512.Create(~SharedRecord.KindMask), before)
+                    & (Vector512.Equals(writer, Vector512<uint>.Zero) | Vector512.LessThan(writer - one, before));
+                if (((uint)old.ExtractMostSignificantBits() & part) == part)
                 {
-                    for (int d = distinct - 1; d >= 0 && !seen; d--)
-                    {
-                        seen = words[d] == word;
-                    }
+                    continue;
                 }
-                if (!seen)
+                var threads = Vector512.Create((uint)(Warp.Index * 32) + (uint)run.Lane) + LaneOfGranule(g, perLaneShift);
+                var fine = Vector512.Equals(writer, Vector512<uint>.Zero) | (IsKind(writer, SharedRecord.One) & IsOrdered(writer, threads));
+                // Only a single reader is told apart by its thread: the field of the others holds no lane.
+                var owners = Vector512.ConditionalSelect(IsKind(reader, SharedRecord.One), threads, Vector512.Create(uint.MaxValue));
+                fine &= Vector512.Equals(reader, Vector512<uint>.Zero)
+                    | (IsOrdered(reader, owners) & ~IsKind(reader, SharedRecord.Group) & ~IsKind(reader, 0))
+                    | Vector512.LessThan(reader & Vector512.Create(~SharedRecord.KindMask), before);
+                if (((uint)fine.ExtractMostSignificantBits() & part) != part)
                 {
-                    words[distinct++] = word;
-                    most = Math.Max(most, ++inBank[bank]);
+                    return false;
                 }
             }
         }
-        return most;
+        return true;
     }
 
     /// <summary>ld.shared: as ld.global.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void LoadShared<T>(Worker w, Instruction* i, uint mask) where T : unmanaged, IBinaryInteger<T>
     {
-        ulong* addresses = stackalloc ulong[32];
+        uint* addresses = stackalloc uint[32];
         w.SharedAddresses(i, mask, addresses);
-        int bytes = sizeof(T) * i->Second;
+        w.ReadShared(i, mask, addresses, sizeof(T) * i->Second);
         byte* r = w.Registers;
         byte* memory = w.Shared.Data;
+        if (mask == Lanes.All && sizeof(T) == 4 && i->Third == 4)
+        {
+            if (i->Second == 1)
+            {
+                uint* d = (uint*)(r + i->Registers[0]);
+                for (int l = 0; l < 32; l += 4)
+                {
+                    d[l] = *(uint*)(memory + addresses[l]);
+                    d[l + 1] = *(uint*)(memory + addresses[l + 1]);
+                    d[l + 2] = *(uint*)(memory + addresses[l + 2]);
+                    d[l + 3] = *(uint*)(memory + addresses[l + 3]);
+                }
+                return;
+            }
+            if (i->Second == 4)
+            {
+                uint* d0 = (uint*)(r + i->Registers[0]), d1 = (uint*)(r + i->Registers[1]);
+                uint* d2 = (uint*)(r + i->Registers[2]), d3 = (uint*)(r + i->Registers[3]);
+                for (int l = 0; l < 32; l += 4)
+                {
+                    Quads.Transpose(
+                        (uint*)(memory + addresses[l]), (uint*)(memory + addresses[l + 1]), (uint*)(memory + addresses[l + 2]),
+                        (uint*)(memory + addresses[l + 3]), d0 + l, d1 + l, d2 + l, d3 + l);
+                }
+                return;
+            }
+        }
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int l = BitOperations.TrailingZeroCount(rest);
-            w.CheckSharedAddress(i, l, addresses[l], bytes, "load");
-            w.ReadShared(i, l, (uint)addresses[l], bytes);
             for (int j = 0; j < i->Second; j++)
             {
                 Widen<T>(memory + addresses[l] + (j * sizeof(T)), r + i->Registers[j], l, i->Third);
             }
         }
-        w.CountBanks(addresses, mask, bytes);
     }
 
     /// <summary>st.shared: as st.global.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void StoreShared<T>(Worker w, Instruction* i, uint mask) where T : unmanaged, IBinaryInteger<T>
     {
-        ulong* addresses = stackalloc ulong[32];
+        uint* addresses = stackalloc uint[32];
         w.SharedAddresses(i, mask, addresses);
-        int bytes = sizeof(T) * i->Second;
+        w.WriteShared(i, mask, addresses, sizeof(T) * i->Second);
         byte* r = w.Registers;
         byte* memory = w.Shared.Data;
+        if (mask == Lanes.All && sizeof(T) == 4 && i->Third == 4 && i->Second == 4)
+        {
+            uint* a0 = (uint*)(r + i->Registers[0]), a1 = (uint*)(r + i->Registers[1]);
+            uint* a2 = (uint*)(r + i->Registers[2]), a3 = (uint*)(r + i->Registers[3]);
+            for (int l = 0; l < 32; l += 4)
+            {
+                Quads.Transpose(
+                    a0 + l, a1 + l, a2 + l, a3 + l, (uint*)(memory + addresses[l]), (uint*)(memory + addresses[l + 1]),
+                    (uint*)(memory + addresses[l + 2]), (uint*)(memory + addresses[l + 3]));
+            }
+            return;
+        }
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int l = BitOperations.TrailingZeroCount(rest);
-            w.CheckSharedAddress(i, l, addresses[l], bytes, "store");
-            w.WriteShared(i, l, (uint)addresses[l], bytes);
             for (int j = 0; j < i->Second; j++)
             {
                 Narrow<T>(memory + addresses[l] + (j * sizeof(T)), r + i->Registers[j], l, i->Third);
             }
         }
-        w.CountBanks(addresses, mask, bytes);
     }
 }

@@ -1,6 +1,7 @@
 // Exchanges within a warp: shuffles, votes, reductions, warp barriers.
 // Source: PTX ISA, "shfl.sync", "vote.sync", "redux.sync", "bar.warp.sync".
 using System.Numerics;
+using System.Runtime.Intrinsics;
 
 namespace Rt.Gpu.Simulator.Execution;
 
@@ -9,6 +10,12 @@ internal sealed unsafe partial class Worker
     /// <summary>The member mask must name exactly the lanes that take part.</summary>
     private void CheckMembers(Instruction* i, uint mask, uint* members)
     {
+        var wrong = (Vector512.Load(members) ^ Vector512.Create(mask)) & Lanes.Select<uint>(mask);
+        wrong |= (Vector512.Load(members + 16) ^ Vector512.Create(mask)) & Lanes.Select<uint>(mask >> 16);
+        if (wrong == Vector512<uint>.Zero)
+        {
+            return;
+        }
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int l = BitOperations.TrailingZeroCount(rest);
@@ -37,47 +44,54 @@ internal sealed unsafe partial class Worker
         byte* r = w.Registers;
         w.CheckMembers(i, mask, (uint*)(r + i->Registers[0]));
         uint* a = (uint*)(r + i->A), b = (uint*)(r + i->B), c = (uint*)(r + i->C), d = (uint*)(r + i->Destination);
-        uint* result = stackalloc uint[32];
-        uint valid = 0;
-        for (uint rest = mask; rest != 0; rest &= rest - 1)
+        uint* values = stackalloc uint[32];
+        int* sources = stackalloc int[32];
+        Vector512.Load(a).Store(values);
+        Vector512.Load(a + 16).Store(values + 16);
+        uint valid = ShuffleSources(i->First, b, c, sources, 0) | (ShuffleSources(i->First, b, c, sources, 16) << 16);
+        if (mask != Lanes.All)
         {
-            int lane = BitOperations.TrailingZeroCount(rest);
-            int by = (int)(b[lane] & 31);
-            int clamp = (int)(c[lane] & 31);
-            int segment = (int)(c[lane] >> 8 & 31);
-            int highest = (lane & segment) | (clamp & ~segment);
-            int source = i->First switch
+            for (uint rest = mask; rest != 0; rest &= rest - 1)
             {
-                0 => (lane & segment) | (by & ~segment),
-                1 => lane - by,
-                2 => lane + by,
-                _ => lane ^ by,
-            };
-            bool inside = i->First == 1 ? source >= highest : source <= highest;
-            if (inside)
-            {
-                valid |= 1u << lane;
+                int lane = BitOperations.TrailingZeroCount(rest);
+                if ((mask >> sources[lane] & 1) == 0)
+                {
+                    w.Fault(i, lane, $"shuffle from lane {sources[lane]}, which does not take part");
+                }
             }
-            else
-            {
-                source = lane;
-            }
-            if ((mask >> source & 1) == 0)
-            {
-                w.Fault(i, lane, $"shuffle from lane {source}, which does not take part");
-            }
-            result[lane] = a[source];
+            valid &= mask;
         }
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int lane = BitOperations.TrailingZeroCount(rest);
-            d[lane] = result[lane];
+            d[lane] = values[sources[lane]];
         }
         if (i->Second >= 0)
         {
             uint* p = w.Predicates + i->Second;
             *p = (*p & ~mask) | valid;
         }
+    }
+
+    /// <summary>The lanes that 16 lanes from the first one on read from: their own where the wanted one is out of range. Gives which are in range.</summary>
+    private static uint ShuffleSources(int mode, uint* b, uint* c, int* sources, int first)
+    {
+        var lane = Vector512.Create(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) + Vector512.Create(first);
+        var low = Vector512.Create(31);
+        var by = Vector512.Load(b + first).AsInt32() & low;
+        var packed = Vector512.Load(c + first).AsInt32();
+        var segment = (packed >> 8) & low;
+        var edge = (lane & segment) | (packed & low & ~segment);
+        var source = mode switch
+        {
+            0 => (lane & segment) | (by & ~segment),
+            1 => lane - by,
+            2 => lane + by,
+            _ => lane ^ by,
+        };
+        var inside = mode == 1 ? Vector512.GreaterThanOrEqual(source, edge) : Vector512.LessThanOrEqual(source, edge);
+        Vector512.ConditionalSelect(inside, source, lane).Store(sources + first);
+        return (uint)inside.ExtractMostSignificantBits();
     }
 
     /// <summary>vote.sync: First is the mode (0 all, 1 any, 2 uni, 3 ballot), A the predicate, Second its flip, B the members.</summary>
@@ -126,7 +140,8 @@ internal sealed unsafe partial class Worker
         w.CheckMembers(i, mask, (uint*)(w.Registers + i->A));
         if (mask == (w.Warp.Lanes & ~w.Warp.Returned))
         {
-            w.AdvanceClock(w.Warp, i);
+            w.Advance(i);
+            w.Warp.BarrierTime = w.Time;
         }
     }
 

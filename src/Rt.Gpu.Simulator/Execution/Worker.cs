@@ -16,6 +16,7 @@ internal sealed unsafe partial class Worker : IDisposable
     private readonly EntryProgram _program;
     private readonly Launch _launch;
     private readonly byte* _arguments;
+    private AccessPattern* _patterns;
     private long _unreported;
 
     public Worker(Launch launch, GlobalMemory memory)
@@ -26,7 +27,6 @@ internal sealed unsafe partial class Worker : IDisposable
         Allocations = memory.Allocations;
         int threads = launch.GroupSize;
         _warps = new Warp[(threads + 31) / 32];
-        BarrierClock = new uint[32];
         for (int w = 0; w < _warps.Length; w++)
         {
             _warps[w] = new Warp(w, _program.RegisterBytes, _program.PredicateCount, _program.TrackedCount);
@@ -34,6 +34,7 @@ internal sealed unsafe partial class Worker : IDisposable
         }
         Shared = new SharedMemory(launch.Layout, _program.SharedGranule);
         Executed = (long*)NativeMemory.AllocZeroed((nuint)_program.Code.Length * 2, 8);
+        _patterns = (AccessPattern*)NativeMemory.AllocZeroed((nuint)_program.PatternCount + 1, (nuint)sizeof(AccessPattern));
         _arguments = (byte*)NativeMemory.AllocZeroed((nuint)Math.Max(8, launch.Arguments.Length));
         launch.Arguments.CopyTo(new Span<byte>(_arguments, launch.Arguments.Length));
     }
@@ -44,10 +45,12 @@ internal sealed unsafe partial class Worker : IDisposable
     public Allocation* Allocations;
     public GlobalMemory Memory { get; }
     public SharedMemory Shared { get; }
-    public uint[] BarrierClock { get; }
 
-    /// <summary>Barriers of the group so far.</summary>
-    public uint Epoch;
+    /// <summary>Goes up at each barrier of the group and of its warps; accesses are stamped with it.</summary>
+    public uint Time;
+
+    /// <summary>Time of the last barrier of the group: what is stamped before is ordered before all that follows.</summary>
+    public uint GroupTime;
 
     public int Group;
 
@@ -108,10 +111,10 @@ internal sealed unsafe partial class Worker : IDisposable
     public void RunGroup(int group, uint seed)
     {
         Group = group;
-        Epoch = 0;
+        Time = 1;
+        GroupTime = 1;
         Shared.Reset();
         StartRaceCheck();
-        Array.Clear(BarrierClock);
         int x = group % _launch.GridX;
         int y = group / _launch.GridX % _launch.GridY;
         int z = group / _launch.GridX / _launch.GridY;
@@ -337,8 +340,6 @@ internal sealed unsafe partial class Worker : IDisposable
             {
                 warp.Waits = false;
                 warp.Paths[warp.Depth - 1].Pc = pc + 1;
-                AdvanceClock(warp, i);
-                BarrierClock[warp.Index] = warp.Clock;
                 if (i->First == 1)
                 {
                     new Span<int>(warp.Registers + i->Destination, 32).Fill(votes);
@@ -349,16 +350,17 @@ internal sealed unsafe partial class Worker : IDisposable
                     warp.Predicates[i->Destination] = result ? Lanes.All : 0;
                 }
             }
-            Epoch++;
+            Advance(i);
+            GroupTime = Time;
         }
     }
 
-    /// <summary>The warp's accesses so far are ordered before those that follow.</summary>
-    public void AdvanceClock(Warp warp, Instruction* i)
+    /// <summary>Accesses from now on have a later stamp.</summary>
+    public void Advance(Instruction* i)
     {
-        if (++warp.Clock >= SharedRecord.ClockMask)
+        if (++Time >= SharedRecord.StampMask)
         {
-            Fault(i, 0, $"more than {SharedRecord.ClockMask} barriers in one group, which the race check cannot count");
+            Fault(i, 0, $"more than {SharedRecord.StampMask} barriers in one group, which the race check cannot count");
         }
     }
 
@@ -383,6 +385,8 @@ internal sealed unsafe partial class Worker : IDisposable
         Shared.Dispose();
         NativeMemory.Free(Executed);
         NativeMemory.Free(_arguments);
+        NativeMemory.Free(_patterns);
+        _patterns = null;
         Executed = null;
     }
 }

@@ -1,4 +1,4 @@
-// The shared memory of the group that a worker runs, with records of who wrote and read each piece since when.
+// The shared memory of the group that a worker runs, with records of who wrote and read each granule, and when.
 using System.Runtime.InteropServices;
 
 namespace Rt.Gpu.Simulator.Memory;
@@ -19,29 +19,31 @@ internal static class SharedRecord
     /// <summary>The destination of an asynchronous copy under way, by the thread in the lower bits.</summary>
     public const uint InFlight = 1u << 31;
 
-    /// <summary>One thread wrote or read at a time of its warp's clock.</summary>
+    /// <summary>One thread wrote or read at the time of the stamp.</summary>
     public const uint One = 1u << 30;
 
-    /// <summary>Several lanes of a warp read at a time of its clock.</summary>
+    /// <summary>Several lanes of a warp read at the time of the stamp.</summary>
     public const uint Warp = 2u << 30;
 
-    /// <summary>Several warps read in the epoch (barriers of the group so far) in the clock's place.</summary>
+    /// <summary>Several warps read, lately at the time of the stamp.</summary>
     public const uint Group = 3u << 30;
 
     public const uint KindMask = 3u << 30;
 
-    /// <summary>In a reader's record of kind 0: several threads did atomic operations in the epoch.</summary>
+    /// <summary>In a reader's record of kind 0: several threads did atomic operations.</summary>
     public const uint Several = 2;
 
-    public const int ClockShift = 10;
+    public const int StampShift = 10;
 
-    public const uint ClockMask = (1u << 20) - 1;
+    public const uint StampMask = (1u << 20) - 1;
+
+    public static uint StampOf(uint record) => record >> StampShift & StampMask;
 
     /// <summary>A reader's record that says: the last accesses were atomic.</summary>
     public static bool IsAtomic(uint reader) => reader != 0 && (reader & KindMask) == 0;
 }
 
-/// <summary>The shared memory of one group: bytes, and two records per granule: writer and reader.</summary>
+/// <summary>The shared memory of one group: bytes, and two records per granule, writer and reader.</summary>
 internal sealed unsafe class SharedMemory : IDisposable
 {
     private readonly uint[] _template;
@@ -49,44 +51,62 @@ internal sealed unsafe class SharedMemory : IDisposable
 
     public SharedMemory(SharedLayout layout, int granule)
     {
+        foreach (var (start, bytes, _) in layout.Variables)
+        {
+            while ((start | bytes) % granule != 0)
+            {
+                granule /= 2;
+            }
+        }
         GranuleShift = System.Numerics.BitOperations.TrailingZeroCount(granule);
         _layoutBytes = (layout.Bytes + 15) / 16 * 16;
         Length = _layoutBytes;
         int granules = _layoutBytes >> GranuleShift;
-        _template = new uint[granules * 2];
+        _template = new uint[granules];
         for (int g = 0; g < granules; g++)
         {
-            _template[2 * g] = SharedRecord.Outside;
+            _template[g] = SharedRecord.Outside;
         }
         foreach (var (start, bytes, _) in layout.Variables)
         {
             for (int g = start >> GranuleShift; g < start + bytes >> GranuleShift; g++)
             {
-                _template[2 * g] = 0;
+                _template[g] = 0;
             }
         }
         Data = (byte*)NativeMemory.AlignedAlloc((nuint)_layoutBytes + 64, 128);
-        Records = (uint*)NativeMemory.AlignedAlloc(((nuint)_template.Length * 4) + 64, 128);
+        // Room past the end, so that whole vectors may be read there.
+        Writers = (uint*)NativeMemory.AlignedAlloc(((nuint)granules * 4) + 128, 128);
+        Readers = (uint*)NativeMemory.AlignedAlloc(((nuint)granules * 4) + 128, 128);
     }
 
     public byte* Data { get; private set; }
 
-    /// <summary>Writer and reader of granule g at 2 g and 2 g + 1.</summary>
-    public uint* Records { get; private set; }
+    /// <summary>Who wrote each granule last.</summary>
+    public uint* Writers { get; private set; }
+
+    /// <summary>Who read each granule since.</summary>
+    public uint* Readers { get; private set; }
 
     public int GranuleShift { get; }
 
     public int Length { get; }
 
     /// <summary>Forgets all: a new group starts.</summary>
-    public void Reset() => _template.CopyTo(new Span<uint>(Records, _template.Length));
+    public void Reset()
+    {
+        _template.CopyTo(new Span<uint>(Writers, _template.Length));
+        new Span<uint>(Readers, _template.Length).Clear();
+    }
 
     public void Dispose()
     {
         NativeMemory.AlignedFree(Data);
-        NativeMemory.AlignedFree(Records);
+        NativeMemory.AlignedFree(Writers);
+        NativeMemory.AlignedFree(Readers);
         Data = null;
-        Records = null;
+        Writers = null;
+        Readers = null;
         GC.SuppressFinalize(this);
     }
 

@@ -224,7 +224,8 @@ public sealed class Transformer : IDisposable
         }
 
         Continue(normed, residual);
-        Join(heads, weights.Output, weights.PostAttentionNorm, new ResidualPoint(layer, Point.Mid), rows, workspace);
+        var next = post || _config.ParallelResidual ? null : weights.MlpNorm;
+        var isNormed = Join(heads, weights.Output, weights.PostAttentionNorm, new ResidualPoint(layer, Point.Mid), rows, workspace, next);
         if (post)
         {
             Normed(residual, weights.AttentionNorm, residual, rows);
@@ -233,7 +234,9 @@ public sealed class Transformer : IDisposable
         if (!_config.ParallelResidual)
         {
             Visit(rows, new ResidualPoint(layer, Point.Mid), residual);
-            mlpInput = post ? residual : Normed(residual, weights.MlpNorm, workspace.Normed, rows);
+            mlpInput = post ? residual
+                : isNormed ? workspace.Normed.SliceRows(0, rows.RowCount)
+                : Normed(residual, weights.MlpNorm, workspace.Normed, rows);
             Continue(mlpInput, residual);
         }
 
@@ -335,23 +338,14 @@ public sealed class Transformer : IDisposable
     private Tensor FeedForward(Tensor input, LayerWeights weights, RowBatch rows, Workspace workspace)
     {
         var inner = workspace.Inner.SliceRows(0, rows.RowCount);
-        _device.MatMul(input, weights.Up, false, inner);
-        var width = _config.IntermediateSize;
-        var result = inner.SliceColumns(0, width);
-        if (_config.Gated)
-        {
-            _device.Gate(result, inner.SliceColumns(width, width), _config.Activation, result);
-        }
-        else
-        {
-            _device.Activate(result, _config.Activation, result);
-        }
-
-        return result;
+        _device.MatMulActivate(input, weights.Up, _config.Activation, _config.Gated, inner);
+        return inner.SliceColumns(0, _config.IntermediateSize);
     }
 
-    /// <summary>Projects a branch and adds it to the residual, through its norm where the family has one there.</summary>
-    private void Join(Tensor input, Linear projection, Norm? norm, ResidualPoint target, RowBatch rows, Workspace workspace)
+    /// <summary>Projects a branch and adds it to the residual, through its norm where the family has one there. Where that is a step of its own
+    /// and no hook looks at the residual in between, <paramref name="next"/> is taken along; returns whether <see cref="Workspace.Normed"/> holds its result.</summary>
+    private bool Join(
+        Tensor input, Linear projection, Norm? norm, ResidualPoint target, RowBatch rows, Workspace workspace, Norm? next = null)
     {
         var residual = workspace.Residual.SliceRows(0, rows.RowCount);
         var watched = false;
@@ -363,7 +357,7 @@ public sealed class Transformer : IDisposable
         if (norm is null && !watched)
         {
             _device.MatMul(input, projection, true, residual);
-            return;
+            return false;
         }
 
         var branch = workspace.Branch.SliceRows(0, rows.RowCount);
@@ -378,7 +372,14 @@ public sealed class Transformer : IDisposable
             hook.OnBranch(_device, rows, target, branch);
         }
 
+        if (next is not null && Hooks.Count == 0)
+        {
+            _device.AddNormalize(residual, branch, next, workspace.Normed.SliceRows(0, rows.RowCount));
+            return true;
+        }
+
         _device.Add(residual, branch, residual);
+        return false;
     }
 
     /// <summary>BLOOM's variant: the residual continues from the norm's output.</summary>

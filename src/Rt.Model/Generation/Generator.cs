@@ -154,7 +154,6 @@ public static class Generator
         private readonly TokenDecoder? _decoder;
         private readonly System.Text.StringBuilder _text = new();
         private readonly Sampler? _sampler;
-        private readonly float[] _logits = [];
         private FinishReason _finish = FinishReason.Length;
         private int _shown;
 
@@ -171,7 +170,6 @@ public static class Generator
             if (options.Temperature > 0)
             {
                 _sampler = new Sampler(options, model.Config.VocabularySize);
-                _logits = new float[model.Config.VocabularySize];
             }
         }
 
@@ -187,11 +185,7 @@ public static class Generator
 
         public int LastToken => _tokenIds[^1];
 
-        public int Sample(IDevice device, Tensor row)
-        {
-            device.Download(row, _logits);
-            return _sampler!.Sample(_logits);
-        }
+        public int Sample(IDevice device, Tensor row) => _sampler!.Sample(device, row);
 
         public void Accept(int tokenId, OnToken? onToken)
         {

@@ -1,4 +1,6 @@
 // Choice of the next token from logits: greedy, or sampled under temperature, top-k, top-p and min-p.
+using Rt.Core;
+
 namespace Rt.Model;
 
 /// <summary>How text is generated.</summary>
@@ -35,6 +37,7 @@ internal sealed class Sampler
     private readonly GenerationOptions _options;
     private readonly int[] _ids;
     private readonly float[] _keys;
+    private float[]? _logits;
     private ulong _state;
 
     public Sampler(GenerationOptions options, int vocabularySize)
@@ -43,6 +46,25 @@ internal sealed class Sampler
         _ids = new int[vocabularySize];
         _keys = new float[vocabularySize];
         _state = options.Seed;
+    }
+
+    /// <summary>Draws a token from a row of logits on a device; with top-k only the likeliest leave it.</summary>
+    public int Sample(IDevice device, Tensor row)
+    {
+        if (_options.TopK > 0 && _options.TopK < row.Columns)
+        {
+            device.TopK(row, _options.TopK, _keys.AsSpan(0, _options.TopK), _ids.AsSpan(0, _options.TopK));
+            for (var i = 0; i < _options.TopK; i++)
+            {
+                _keys[i] = float.IsNaN(_keys[i]) ? float.PositiveInfinity : -_keys[i];
+            }
+
+            return Draw(_options.TopK);
+        }
+
+        _logits ??= new float[row.Columns];
+        device.Download(row, _logits);
+        return Sample(_logits);
     }
 
     /// <summary>Draws a token.</summary>
@@ -71,6 +93,12 @@ internal sealed class Sampler
             count = Math.Min(count, _options.TopK);
         }
 
+        return Draw(count);
+    }
+
+    /// <summary>Draws from the first <paramref name="count"/> keys, likeliest first.</summary>
+    private int Draw(int count)
+    {
         var total = 0.0;
         for (var i = 0; i < count; i++)
         {
