@@ -38,7 +38,7 @@ public static class AttentionScores
     /// <param name="destination">[rows, heads, columns].</param>
     /// <param name="destinationRowStride">Elements from row to row.</param>
     /// <param name="destinationHeadStride">Elements from head to head.</param>
-    [Kernel(128)]
+    [Kernel(128, MinGroups = 4)]
     [Instance(typeof(float), typeof(Count4)), Instance(typeof(float), typeof(Count16))]
     [Instance(typeof(BFloat16), typeof(Count4)), Instance(typeof(BFloat16), typeof(Count16))]
     [Instance(typeof(Half), typeof(Count4)), Instance(typeof(Half), typeof(Count16))]

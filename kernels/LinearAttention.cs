@@ -42,7 +42,7 @@ public static class LinearAttention
     /// <param name="destination">[rows, heads, head_dim].</param>
     /// <param name="destinationRowStride">Elements from row to row.</param>
     /// <param name="destinationHeadStride">Elements from head to head.</param>
-    [Kernel(128)]
+    [Kernel(128, MinGroups = 2)]
     [Instance(typeof(float), typeof(Count4)), Instance(typeof(float), typeof(Count16))]
     [Instance(typeof(BFloat16), typeof(Count4)), Instance(typeof(BFloat16), typeof(Count16))]
     [Instance(typeof(Half), typeof(Count4)), Instance(typeof(Half), typeof(Count16))]
@@ -92,7 +92,7 @@ public static class LinearAttention
     /// Reads entries x head_dim x (1 + head_dim / 16) elements per key-value head and the queries head_dim / 16 times, writes the result.
     /// FLOPs: 2 x entries x head_dim^2 per key-value head and 2 x head_dim^2 per row and head.
     /// </remarks>
-    [Kernel(128)]
+    [Kernel(128, MinGroups = 2)]
     [Instance(typeof(float), typeof(Count4)), Instance(typeof(float), typeof(Count16))]
     [Instance(typeof(BFloat16), typeof(Count4)), Instance(typeof(BFloat16), typeof(Count16))]
     [Instance(typeof(Half), typeof(Count4)), Instance(typeof(Half), typeof(Count16))]
