@@ -39,7 +39,7 @@ public static class AccumulateMetaGradient
     /// <param name="aligned">Whether four elements may be moved at once.</param>
     /// <remarks>Grid: x = width / 2048, y = heads (with a stride), z = 2. Group 256. Shared 256 bytes. Reads current, kept and M, writes kept and M
     /// (and the copy): 20 bytes per element in F32; 5 FLOPs. Sums of squares in F64: products of floats are exact there.</remarks>
-    [Kernel(GroupSize)]
+    [Kernel(GroupSize, MinGroups = 2)]
     [Instance(typeof(float), typeof(float), typeof(float))]
     [Instance(typeof(float), typeof(float), typeof(BFloat16))]
     [Instance(typeof(float), typeof(float), typeof(Half))]
@@ -143,6 +143,11 @@ public static class AccumulateMetaGradient
                 var first = First(turn);
                 Vectors.Load(current.SubView(head * currentStride), first, width, aligned, x, turn * Count, Count);
                 Vectors.Load(kept.SubView(head * keptStride), first, width, aligned, k, turn * Count, Count);
+                for (var i = 0; i < Count; i++)
+                {
+                    m[turn * Count + i] = 0f;
+                }
+
                 if (update)
                 {
                     Vectors.Load(velocity.SubView(head * velocityStride), first, width, aligned, m, turn * Count, Count);

@@ -25,7 +25,7 @@ public static class ArgMax
     /// <param name="rows">Rows.</param>
     /// <param name="aligned">Whether whole chunks may be read at once.</param>
     /// <remarks>Grid: x = parts, y = rows (with a stride). Group 256. Shared 256 bytes. Reads each element once; a comparison each.</remarks>
-    [Kernel(GroupSize)]
+    [Kernel(GroupSize, MinGroups = 4)]
     [Instance(typeof(float))]
     [Instance(typeof(BFloat16))]
     [Instance(typeof(Half))]

@@ -23,7 +23,7 @@ public static class MatVec
     /// Parameters of <see cref="MatMulFma.MatMulFmaLargeKernel"/>.</summary>
     /// <remarks>Grid: x = columns / 8 (4 where gated), y = splits. Group 256. Shared 256 bytes per row. Reads W once, x once per group from the caches; writes the
     /// result once; 2 rows out depth FLOPs. A row's bits do not depend on the other rows.</remarks>
-    [Kernel(GroupSize)]
+    [Kernel(GroupSize, MinGroups = 1)]
     [Instance(typeof(float), typeof(float), typeof(float), typeof(Rows1))]
     [Instance(typeof(float), typeof(float), typeof(float), typeof(Rows4))]
     [Instance(typeof(float), typeof(float), typeof(float), typeof(Rows8))]
@@ -113,7 +113,7 @@ public static class MatVec
     /// axis. Parameters of <see cref="MatMulFma.MatMulFmaLargeKernel"/>.</summary>
     /// <remarks>Grid: x = columns / 32 (F32) or / 64, y = splits. Group 256. Shared 1 or 2 KB per row. Reads W once, x once per group from the caches; writes the
     /// result once; 2 rows out depth FLOPs. A row's bits do not depend on the other rows.</remarks>
-    [Kernel(GroupSize)]
+    [Kernel(GroupSize, MinGroups = 1)]
     [Instance(typeof(float), typeof(float), typeof(float), typeof(Rows1))]
     [Instance(typeof(float), typeof(float), typeof(float), typeof(Rows4))]
     [Instance(typeof(float), typeof(float), typeof(float), typeof(Rows8))]

@@ -1,4 +1,6 @@
 // What a launch did, counted.
+using System.Globalization;
+using System.Text;
 using Rt.Gpu.Simulator.Execution;
 
 namespace Rt.Gpu.Simulator;
@@ -30,8 +32,8 @@ public sealed class LaunchCounters
     /// <summary>Threads times approximate functions.</summary>
     public long SpecialFunctions { get; private set; }
 
-    /// <summary>Group barriers, counted once per warp.</summary>
-    public long Barriers => OfKind(InstructionKind.Barrier);
+    /// <summary>Barriers of groups, counted once per warp; warp barriers and fences do not count.</summary>
+    public long Barriers { get; private set; }
 
     /// <summary>Load instructions to global memory, asynchronous copies among them.</summary>
     public long GlobalLoadRequests => _memory.LoadRequests;
@@ -85,6 +87,7 @@ public sealed class LaunchCounters
         Flops += other.Flops;
         MatrixFlops += other.MatrixFlops;
         SpecialFunctions += other.SpecialFunctions;
+        Barriers += other.Barriers;
         for (int k = 0; k < _byKind.Length; k++)
         {
             _byKind[k] += other._byKind[k];
@@ -110,11 +113,51 @@ public sealed class LaunchCounters
                 counters._byKind[(int)lines[i].Kind] += warps;
                 counters.WarpInstructions += warps;
                 counters.ThreadInstructions += threads;
+                counters.Barriers += launch.Program.Code[i].Control == Control.Barrier ? warps : 0;
                 counters.Flops += threads * lines[i].Flops;
                 counters.MatrixFlops += lines[i].Kind == InstructionKind.Matrix ? threads * lines[i].Flops : 0;
                 counters.SpecialFunctions += lines[i].Kind == InstructionKind.SpecialFunction ? threads : 0;
             }
         }
         return counters;
+    }
+
+    /// <summary>A table of the counts, one per line; kinds that did not occur are left out.</summary>
+    public override string ToString()
+    {
+        var text = new StringBuilder();
+        void Line(string name, string value) => text.Append(CultureInfo.InvariantCulture, $"{name,-28}{value,20}\n");
+        void Count(string name, long value) => Line(name, value.ToString("N0", CultureInfo.InvariantCulture));
+        void Sectors(string name, long requests, long sectors, long ideal, long bytes)
+        {
+            if (requests > 0)
+            {
+                Count($"{name} requests", requests);
+                Count($"{name} bytes", bytes);
+                Line($"{name} sectors", string.Create(CultureInfo.InvariantCulture, $"{sectors:N0} (ideal {ideal:N0})"));
+            }
+        }
+        Count("launches", Launches);
+        Count("groups", Groups);
+        Count("warp instructions", WarpInstructions);
+        Line("threads per instruction", string.Create(CultureInfo.InvariantCulture, $"{(double)ThreadInstructions / Math.Max(1, WarpInstructions):F1}"));
+        foreach (var kind in Enum.GetValues<InstructionKind>())
+        {
+            if (OfKind(kind) > 0)
+            {
+                Count($"  {kind}", OfKind(kind));
+            }
+        }
+        Count("FLOP", Flops);
+        Count("  on tensor cores", MatrixFlops);
+        Count("special functions", SpecialFunctions);
+        Sectors("global load", GlobalLoadRequests, GlobalLoadSectors, GlobalLoadIdealSectors, GlobalBytesRead);
+        Sectors("global store", GlobalStoreRequests, GlobalStoreSectors, GlobalStoreIdealSectors, GlobalBytesWritten);
+        Count("global atomic requests", GlobalAtomicRequests);
+        Count("shared requests", SharedRequests);
+        Line("shared wavefronts", string.Create(CultureInfo.InvariantCulture, $"{SharedWavefronts:N0} (conflicts {SharedBankConflicts:N0})"));
+        Count("async copy bytes", AsyncCopyBytes);
+        Count("barriers", Barriers);
+        return text.ToString();
     }
 }

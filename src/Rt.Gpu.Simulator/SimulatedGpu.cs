@@ -20,9 +20,20 @@ public sealed record SimulatorOptions
     /// <summary>Cores that run groups; 0 is all of the machine's.</summary>
     public int Threads { get; init; }
 
+    /// <summary>The thread whose steps are written down, and where to; null for none.</summary>
+    public TraceRequest? Trace { get; init; }
+
     /// <summary>Warp instructions after which a launch is taken to be in an endless loop.</summary>
     public long InstructionBudget { get; init; } = 20_000_000_000;
 }
+
+/// <summary>Asks for the steps of one thread: line, instruction, and the values of its registers before and after.</summary>
+/// <param name="Entry">Name of the entry.</param>
+/// <param name="Group">Linear index of the group.</param>
+/// <param name="Thread">Index of the thread in its group.</param>
+/// <param name="MaxSteps">Steps to write down.</param>
+/// <param name="Write">Receives one line per step.</param>
+public sealed record TraceRequest(string Entry, int Group, int Thread, int MaxSteps, Action<string> Write);
 
 /// <summary>Device memory and launches. One host thread at a time; launches return when they are done.</summary>
 /// <remarks>Every fault of a kernel is a <see cref="SimulatorException"/> that names the PTX line, the source line, the group and the thread.</remarks>
@@ -101,7 +112,8 @@ public sealed unsafe class SimulatedGpu : IDisposable
     {
         var program = module.Program(entry);
         var layout = CheckLaunch(program, gridX, gridY, gridZ, dynamicSharedBytes, arguments.Length);
-        var launch = new Launch(program, layout, gridX, gridY, gridZ, arguments.ToArray(), Options.InstructionBudget, _memory.NextLaunch());
+        var launch = new Launch(program, layout, gridX, gridY, gridZ, arguments.ToArray(), Options.InstructionBudget, _memory.NextLaunch(),
+            Options.Trace is { } trace && trace.Entry == entry ? trace : null);
         int cores = Options.Threads > 0 ? Options.Threads : Environment.ProcessorCount;
         int count = (int)Math.Min(cores, launch.Groups);
         var workers = new Worker[count];

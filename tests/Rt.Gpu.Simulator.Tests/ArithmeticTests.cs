@@ -122,6 +122,27 @@ public sealed class ArithmeticTests
     }
 
     [Fact]
+    public void Integers16_EdgeValues_Wrap()
+    {
+        ushort[] shorts = [.. Ints.Select(value => (ushort)value)];
+        Check("add.u16 d, a, b;", "b16 b16 b16", shorts, shorts, (a, b) => (ushort)(a + b));
+        Check("sub.s16 d, a, b;", "b16 b16 b16", shorts, shorts, (a, b) => (ushort)(a - b));
+        Check("mul.lo.s16 d, a, b;", "b16 b16 b16", shorts, shorts, (a, b) => (ushort)(a * b));
+        Check("mul.wide.s16 d, a, b;", "b32 b16 b16", shorts, shorts, (a, b) => (short)a * (short)b);
+        Check("min.s16 d, a, b;", "b16 b16 b16", shorts, shorts, (a, b) => (ushort)Math.Min((short)a, (short)b));
+        Check("max.u16 d, a, b;", "b16 b16 b16", shorts, shorts, Math.Max);
+        Check("not.b16 d, a;", "b16 b16 b16", shorts, shorts, (a, _) => (ushort)~a);
+        Check("neg.s16 d, a;", "b16 b16 b16", shorts, shorts, (a, _) => (ushort)-(short)a);
+        Check("shl.b16 d, a, 3;", "b16 b16 b16", shorts, shorts, (a, _) => (ushort)(a << 3));
+        Check("shl.b16 d, a, 16;", "b16 b16 b16", shorts, shorts, (_, _) => (ushort)0);
+        Check("shr.s16 d, a, 20;", "b16 b16 b16", shorts, shorts, (a, _) => (ushort)((short)a >> 15));
+        Check("shr.u16 d, a, 5;", "b16 b16 b16", shorts, shorts, (a, _) => (ushort)(a >> 5));
+        Check("setp.lt.s16 %p1, a, b; selp.u32 d, 1, 0, %p1;", "b32 b16 b16", shorts, shorts, (a, b) => (short)a < (short)b ? 1 : 0);
+        Check("cvt.s32.s16 d, a;", "b32 b16 b16", shorts, shorts, (a, _) => (int)(short)a);
+        Check("cvt.s32.s8 d, a;", "b32 b16 b16", shorts, shorts, (a, _) => (int)(sbyte)a);
+    }
+
+    [Fact]
     public void Integers64_EdgeValues_AsInCSharp()
     {
         Check("add.s64 d, a, b;", "b64 b64 b64", Longs, Longs, (a, b) => a + b);

@@ -334,4 +334,48 @@ public sealed class ControlTests
             """);
         Assert.All(found, value => Assert.Equal(14, value));
     }
+
+    [Fact]
+    public void Registers_OfALongProgram_ShareFewPlacesAndKeepTheirValues()
+    {
+        // 499 places hold the constants. Each of 500 registers lives for two steps, in a loop and on diverged paths; %r1 lives throughout.
+        string chain = string.Concat(Enumerable.Range(1, 499).Select(n => $"add.u32 %x{n}, %x{n - 1}, {n};\n"));
+        string text = Ptx.Text($"""
+            .reg .b32 %x<500>;
+            {Ptx.Parameters(1)}{Ptx.Elements(1, 4)}
+            mov.u32 %r1, %r60;
+            mov.u32 %r2, 0;
+            LOOP:
+            and.b32 %r3, %r60, 1;
+            setp.eq.u32 %p1, %r3, 0;
+            @%p1 bra EVEN;
+            mov.u32 %x0, %r1;
+            {chain}
+            mov.u32 %r4, %x499;
+            bra MEET;
+            EVEN:
+            mov.u32 %r4, 7;
+            MEET:
+            add.u32 %r1, %r1, %r4;
+            add.u32 %r2, %r2, 1;
+            setp.lt.u32 %p2, %r2, 3;
+            @%p2 bra LOOP;
+            st.global.u32 [%rd20], %r1;
+            """);
+        Assembler.Check(text);
+        Assert.InRange(PtxModule.Parse(text).Program("k").RegisterBytes, 0, (499 + 40) * 128);
+        using var device = new Device();
+        long result = device.Room<int>(32);
+        device.Run(text, 1, 0, result);
+        int Plain(int lane)
+        {
+            int value = lane;
+            for (int n = 0; n < 3; n++)
+            {
+                value += (lane & 1) == 0 ? 7 : value + (499 * 500 / 2);
+            }
+            return value;
+        }
+        Assert.Equal(Enumerable.Range(0, 32).Select(Plain), device.Take<int>(result, 32));
+    }
 }

@@ -135,4 +135,31 @@ public sealed class CounterTests
         }
         Assert.Equal(200, one.OfKind(InstructionKind.StoreGlobal));
     }
+
+    [Fact]
+    public void Trace_OfOneThread_GivesInstructionsAndValues()
+    {
+        var lines = new List<string>();
+        var options = new SimulatorOptions { Trace = new TraceRequest("k", 1, 37, 100, lines.Add) };
+        Count("""
+            mov.u32 %r1, %ctaid.x;
+            setp.eq.u32 %p1, %r60, 37;
+            mov.f32 %f1, 0f3FC00000;
+            @%p1 add.rn.f32 %f2, %f1, %f1;
+            @!%p1 mul.rn.f32 %f2, %f1, %f1;
+            """, gridX: 2, groupSize: 64, options: options);
+        Assert.Contains(lines, line => line.Contains("setp.eq.u32 %p1, %r60, 37  [%r60 = 0x25 -> %p1 = true]", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.Contains("[%f1 = 1.5, %p1 = true -> %f2 = 3] kernels/Sample.cs:7", StringComparison.Ordinal));
+        Assert.DoesNotContain(lines, line => line.Contains("mul.rn.f32", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Counters_AsText_NameWhatHappened()
+    {
+        string text = Count("ld.global.u32 %r1, [%rd20+16]; bar.sync 0;", gridX: 2).ToString();
+        Assert.Matches(@"global load sectors\s+10 \(ideal 8\)", text);
+        Assert.Matches(@"  LoadGlobal\s+2\n", text);
+        Assert.Matches(@"\nbarriers\s+2\n", text);
+        Assert.DoesNotContain("Matrix", text, StringComparison.Ordinal);
+    }
 }

@@ -56,12 +56,22 @@ internal static class MetaGradientCases
         bench.Report($"head dim {headDim}, kept values", "MetaGradient", kept.Value);
         bench.Report($"head dim {headDim}, key velocity", "MetaGradient", velocity.Key);
         bench.Report($"head dim {headDim}, value velocity", "MetaGradient", velocity.Value);
-        bench.Report($"head dim {headDim}, copied keys", "Copy", copy.Key);
-        bench.Report($"head dim {headDim}, copied values", "Copy", copy.Value);
+        bench.Report($"head dim {headDim}, keys not rounded right", "Exact", step.UpdateKey ? Misrounded(bench, kept.Key, copy.Key) : [0]);
+        bench.Report($"head dim {headDim}, values not rounded right", "Exact", step.UpdateValue ? Misrounded(bench, kept.Value, copy.Value) : [0]);
 
         // What has moved since the first step: from another master, nothing updated.
         var still = step with { UpdateKey = false, UpdateValue = false };
         bench.Device.AccumulateMetaGradient(Masters(), kept, velocity, still, norms);
         bench.Report($"head dim {headDim}, squared distances", "SquaredNorm", norms);
+    }
+
+    /// <summary>1 where the copy is not the master's element rounded to the copy's dtype, else 0.</summary>
+    private static double[] Misrounded(ConformanceBench bench, Tensor master, Tensor copy)
+    {
+        var expected = new double[master.Count];
+        var found = new double[copy.Count];
+        bench.Device.Download(master, expected);
+        bench.Device.Download(copy, found);
+        return [.. expected.Zip(found, (value, rounded) => Rounding.To(copy.DType, value).Equals(rounded) ? 0.0 : 1.0)];
     }
 }

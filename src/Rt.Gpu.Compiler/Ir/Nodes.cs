@@ -11,11 +11,11 @@ internal sealed class Block(Block? parent, int loopDepth)
 
     public List<Node> Items { get; } = [];
 
-    /// <summary>The block that took over its nodes, if one did.</summary>
-    public Block? SplicedInto { get; set; }
-
     /// <summary>Still under construction: its values may be used by what comes next.</summary>
     public bool Open { get; set; } = true;
+
+    /// <summary>The block that took over its items, where it has dissolved.</summary>
+    public Block? SplicedInto { get; set; }
 
     public bool IsWithin(Block other)
     {

@@ -62,11 +62,10 @@ internal sealed class Value
     {
         get
         {
-            // A register is read where the nodes of its block have gone.
             var block = Def?.Block ?? RegisterBlock;
-            while (block?.SplicedInto is { } into)
+            while (block?.SplicedInto is { } target)
             {
-                block = into;
+                block = target;
             }
 
             return block;

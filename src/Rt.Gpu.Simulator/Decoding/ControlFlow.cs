@@ -153,6 +153,10 @@ internal sealed class ControlFlow
         return count;
     }
 
+    /// <summary>From where to where each register is needed.</summary>
+    public Liveness FindLiveness(int registers) =>
+        Liveness.Of(_code, [.. _starts.Select((start, b) => (start, End(b) - 1, _successors[b]))], registers);
+
     /// <summary>Registers that some path reads before it writes them.</summary>
     public HashSet<Register> FindPossiblyUnwritten(int registers)
     {

@@ -46,8 +46,9 @@ internal sealed unsafe partial class EntryDecoder
         var tracked = new ControlFlow(drafts).FindPossiblyUnwritten(_entry.Registers.Count);
         var names = new List<string>();
         drafts = AddRegisterChecks(drafts, tracked, names);
-        new ControlFlow(drafts).SetReconvergence();
-        return Place(drafts, names);
+        var flow = new ControlFlow(drafts);
+        flow.SetReconvergence();
+        return Place(drafts, names, flow.FindLiveness(_entry.Registers.Count));
     }
 
     private void ResolveLabels(List<Draft> drafts)
@@ -126,17 +127,31 @@ internal sealed unsafe partial class EntryDecoder
     }
 
     /// <summary>Gives every slot its offset and makes the program.</summary>
-    private EntryProgram Place(List<Draft> drafts, List<string> names)
+    private EntryProgram Place(List<Draft> drafts, List<string> names, Liveness liveness)
     {
         int bytes = 0;
-        foreach (var slot in _constantSlots.Values.Concat(_registerSlots.Values))
+        foreach (var (constant, slot) in _constantSlots)
         {
             slot.Offset = bytes;
+            constant.Offset = bytes;
             bytes += slot.Bytes;
-            if (slot.Constant is { } constant)
+        }
+        // A register may take the place of one of its width whose last use lies before its first.
+        var free = new Dictionary<int, PriorityQueue<int, int>> { [128] = new(), [256] = new() };
+        foreach (var slot in _registerSlots.Values.OrderBy(slot => liveness.Start(slot.Register!)).ThenBy(slot => slot.Register!.Index))
+        {
+            var places = free[slot.Bytes];
+            if (places.TryPeek(out int place, out int end) && end < liveness.Start(slot.Register!))
             {
-                constant.Offset = slot.Offset;
+                places.Dequeue();
+                slot.Offset = place;
             }
+            else
+            {
+                slot.Offset = bytes;
+                bytes += slot.Bytes;
+            }
+            places.Enqueue(slot.Offset, liveness.End(slot.Register!));
         }
         var code = GC.AllocateArray<Instruction>(drafts.Count, pinned: true);
         var lists = GC.AllocateArray<int>(drafts.Sum(draft => draft.Registers.Count) + 1, pinned: true);
@@ -162,7 +177,11 @@ internal sealed unsafe partial class EntryDecoder
                 lists[list++] = slot?.Offset ?? number;
             }
             code[i] = instruction;
-            lines[i] = new LineInfo(draft.Statement.Line, draft.Statement.Text, draft.Statement.Source, draft.Kind, draft.Flops);
+            lines[i] = new LineInfo(draft.Statement.Line, draft.Statement.Text, draft.Statement.Source, draft.Kind, draft.Flops)
+            {
+                Reads = [.. draft.Reads.Distinct().Select(PlaceOf)],
+                Writes = [.. draft.Writes.Distinct().Select(PlaceOf)],
+            };
         }
         return new EntryProgram
         {
@@ -183,6 +202,9 @@ internal sealed unsafe partial class EntryDecoder
             GroupSize = _entry.GroupSize[0],
         };
     }
+
+    private RegisterPlace PlaceOf(Register register) =>
+        new(register.Name, register.Type, register.Bits, register.Bits == 1 ? Predicate(register) : SlotOf(register).Offset);
 
     private static SimulatorException Refuse(Draft draft, string problem) =>
         new($"{problem}: \"{draft.Statement.Text}\"", draft.Statement.Line);

@@ -28,7 +28,17 @@ internal sealed record Constant(ConstantKind Kind, ulong Value, long Extra, int 
 }
 
 /// <summary>Where an instruction comes from.</summary>
-internal readonly record struct LineInfo(int Line, string Text, string? Source, InstructionKind Kind, int Flops);
+internal readonly record struct LineInfo(int Line, string Text, string? Source, InstructionKind Kind, int Flops)
+{
+    /// <summary>Registers read and written, for traces.</summary>
+    public RegisterPlace[] Reads { get; init; } = [];
+
+    /// <inheritdoc cref="Reads"/>
+    public RegisterPlace[] Writes { get; init; } = [];
+}
+
+/// <summary>A register and its place: an offset in the register file, or the number of a predicate (Bits 1).</summary>
+internal readonly record struct RegisterPlace(string Name, string Type, int Bits, int Place);
 
 /// <summary>An entry, decoded.</summary>
 internal sealed class EntryProgram

@@ -4,7 +4,8 @@ using Rt.Gpu.Simulator.Memory;
 
 namespace Rt.Gpu.Simulator.Execution;
 
-internal sealed class Launch(EntryProgram program, SharedLayout layout, int gridX, int gridY, int gridZ, byte[] arguments, long budget, ulong number)
+internal sealed class Launch(
+    EntryProgram program, SharedLayout layout, int gridX, int gridY, int gridZ, byte[] arguments, long budget, ulong number, TraceRequest? trace)
 {
     /// <summary>Warp instructions issued so far.</summary>
     public long Issued;
@@ -45,6 +46,9 @@ internal sealed class Launch(EntryProgram program, SharedLayout layout, int grid
     public byte[] Arguments { get; } = arguments;
 
     public long Budget { get; } = budget;
+
+    /// <summary>The thread to follow, or null.</summary>
+    public TraceRequest? Trace { get; } = trace;
 
     public long Groups => (long)GridX * GridY * GridZ;
 }

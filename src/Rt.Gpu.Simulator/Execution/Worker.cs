@@ -163,6 +163,7 @@ internal sealed unsafe partial class Worker : IDisposable
         {
             long* executed = Executed;
             long issued = 0;
+            uint followed = FollowedLane(warp);
             while (true)
             {
                 if (pc == meet)
@@ -192,7 +193,14 @@ internal sealed unsafe partial class Worker : IDisposable
                 {
                     if (mask != 0)
                     {
-                        i->Handler(this, i, mask);
+                        if (followed != 0 && (mask & followed) != 0)
+                        {
+                            Follow(i, mask);
+                        }
+                        else
+                        {
+                            i->Handler(this, i, mask);
+                        }
                     }
                     pc++;
                 }
