@@ -44,6 +44,13 @@ internal sealed record DiagnosticModel(string Id, string Path, TextSpan Span, Li
         return new DiagnosticModel(rule.Id, span.Path ?? string.Empty, location.SourceSpan, span.Span, new EquatableArray<string>(arguments));
     }
 
+    /// <summary>At a line that the kernel form names.</summary>
+    public static DiagnosticModel At(DiagnosticDescriptor rule, string path, SourceLine line, params string[] arguments)
+    {
+        var position = new LinePosition(Math.Max(line.Line - 1, 0), Math.Max(line.Column - 1, 0));
+        return new DiagnosticModel(rule.Id, path, default, new LinePositionSpan(position, position), new EquatableArray<string>(arguments));
+    }
+
     public Diagnostic ToDiagnostic()
     {
         var rule = Compiler.Diagnostics.All.First(candidate => candidate.Id == Id);

@@ -104,6 +104,15 @@ internal static class KernelReader
             return;
         }
 
+        foreach (var exchange in UniformityAnalysis.Check(kernel.Root))
+        {
+            var line = exchange.Inst.Line;
+            diagnostics.Add(DiagnosticModel.At(
+                Diagnostics.DivergentBarrier, kernel.SourcePaths[line.File], line, exchange.Inst.Display ?? exchange.Inst.Text,
+                exchange.WholeGroup ? "group" : "warp", exchange.Decided.Line.ToString(),
+                exchange.WholeGroup ? "Group.BarrierOr, a [ReadOnlyView] or a parameter" : "Warp.Any, Warp.All or Warp.Broadcast"));
+        }
+
         var span = method.Locations[0].GetLineSpan();
         entries.Add(new EntryModel(
             name, method.Name, new EquatableArray<string>(names), attributes.Target, attributes.GroupSize, kernel.Shared.Sum(shared => shared.Bytes),

@@ -147,7 +147,7 @@ internal sealed partial class Lowering
         var frame = new Frame(_frame, PathOf(_frame.Path, call), definition);
         AddTypeArguments(frame, method, definition);
         var line = _builder.Line;
-        var location = _location;
+        var position = _position;
         var outer = _frame;
         _frame = frame;
         for (var i = 0; i < arguments.Length; i++)
@@ -173,7 +173,7 @@ internal sealed partial class Lowering
             frame.Result = NewCell(Substitute(definition.ReturnType), PathOf(frame.Path, "result"));
         }
 
-        if (ReturnsOnlyAtEnd(body))
+        if (_bodies.ReturnsOnlyAtEnd(definition, body))
         {
             LowerBodyOf(definition);
         }
@@ -188,7 +188,7 @@ internal sealed partial class Lowering
 
         _frame = outer;
         _builder.Line = line;
-        _location = location;
+        _position = position;
         _lastPlace = frame.ResultPlace;
         if (method.ReturnsByRef || method.ReturnsByRefReadonly)
         {
@@ -227,20 +227,6 @@ internal sealed partial class Lowering
                 LowerStatement(other);
                 break;
         }
-    }
-
-    private static bool ReturnsOnlyAtEnd(IOperation body)
-    {
-        var returns = 0;
-        foreach (var operation in body.Descendants())
-        {
-            if (operation is IReturnOperation { Kind: OperationKind.Return, IsImplicit: false } or IReturnOperation { ReturnedValue: not null })
-            {
-                returns++;
-            }
-        }
-
-        return returns == 0 || (returns == 1 && body is IBlockOperation { Operations: [.., IReturnOperation] });
     }
 
     private static KernelException NoSource(IMethodSymbol method, IOperation call)
