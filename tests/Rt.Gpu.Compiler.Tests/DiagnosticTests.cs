@@ -45,6 +45,7 @@ public sealed class DiagnosticTests
         { "RTK0026", "rename one", "[Kernel(32)] public static void K(ArrayView<int> x) { }\n[Kernel(32)] public static void [|K|](ArrayView<float> x) { }", "two overloads" },
         { "RTK0026", "'Kernels.K' and 'Inner.K'", "[Kernel(32)] public static void K(ArrayView<int> x) { }\npublic static class Inner { [Kernel(32)] public static void [|K|](ArrayView<int> x) { } }", "two classes" },
         { "RTK0026", "'K_Int32'", "[Kernel(32)]\n[Instance(typeof(int))]\n[[|Instance(typeof(int))|]]\npublic static void K<T>(ArrayView<T> x) where T : unmanaged { }", "one instance twice" },
+        { "RTK0026", "exists already", "[Kernel(32)] public static void K(ArrayView<int> x) { }\n[Kernel(32)] public static void [|k|](ArrayView<int> x) { }", "names that differ in case alone" },
         { "RTK0027", "use sm_80", "[Kernel(32, Target = \"sm_20\")] public static void [|K|](ArrayView<int> x) { }", "an unknown target" },
     };
 
