@@ -28,7 +28,7 @@ public static class AttentionCombine
     /// <param name="destination">[rows, heads, head_dim].</param>
     /// <param name="destinationRowStride">Elements from row to row.</param>
     /// <param name="destinationHeadStride">Elements from head to head.</param>
-    [Kernel(128)]
+    [Kernel(128, MinGroups = 4)]
     [Instance(typeof(float), typeof(Count4)), Instance(typeof(float), typeof(Count16))]
     [Instance(typeof(BFloat16), typeof(Count4)), Instance(typeof(BFloat16), typeof(Count16))]
     [Instance(typeof(Half), typeof(Count4)), Instance(typeof(Half), typeof(Count16))]

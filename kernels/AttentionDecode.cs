@@ -20,7 +20,7 @@ public static class AttentionDecode
     /// Reads 2 x entries x head_dim elements per key-value head, each once, and head_dim per lane; writes (head_dim + 2) x 4 bytes per lane and part.
     /// FLOPs: 4 x entries x head_dim per lane. Parameters: <see cref="AttentionRows.AttentionRowsKernel"/>; heads begin at multiples of 16 bytes.
     /// </remarks>
-    [Kernel(128)]
+    [Kernel(128, MinGroups = 3)]
     [Instance(typeof(float), typeof(HeadDim64), typeof(Count4)), Instance(typeof(float), typeof(HeadDim64), typeof(Count8))]
     [Instance(typeof(float), typeof(HeadDim128), typeof(Count4)), Instance(typeof(float), typeof(HeadDim128), typeof(Count8))]
     [Instance(typeof(float), typeof(HeadDim256), typeof(Count4)), Instance(typeof(float), typeof(HeadDim256), typeof(Count8))]
