@@ -43,7 +43,7 @@ public static class MatMulFma
     /// <param name="aligned">Whether four results may be moved at once.</param>
     /// <remarks>Grid: x = row tiles x column tiles, y = splits. Group 256. Shared 32 KB. Reads x once per column tile and W once per row tile,
     /// mostly from the second-level cache; writes the result once; 2 rows out depth FLOPs.</remarks>
-    [Kernel(LargeGroupSize)]
+    [Kernel(LargeGroupSize, MinGroups = 1)]
     [Instance(typeof(float), typeof(float), typeof(float), typeof(Fma128X128))]
     [Instance(typeof(float), typeof(BFloat16), typeof(float), typeof(Fma128X128))]
     [Instance(typeof(float), typeof(Half), typeof(float), typeof(Fma128X128))]
@@ -64,7 +64,7 @@ public static class MatMulFma
 
     /// <summary>The tile of 32 x 64; parameters of <see cref="MatMulFmaLargeKernel"/>.</summary>
     /// <remarks>Grid: x = row tiles x column tiles, y = splits. Group 64. Shared 12 KB. Bytes and FLOPs as there.</remarks>
-    [Kernel(SmallGroupSize)]
+    [Kernel(SmallGroupSize, MinGroups = 4)]
     [Instance(typeof(float), typeof(float), typeof(float), typeof(Fma32X64))]
     [Instance(typeof(float), typeof(BFloat16), typeof(float), typeof(Fma32X64))]
     [Instance(typeof(float), typeof(Half), typeof(float), typeof(Fma32X64))]

@@ -22,7 +22,7 @@ public static class TopK
     /// <param name="indices">[rows, k]: receives their indices.</param>
     /// <remarks>Grid: rows. Group 1024. Shared 10 KB. Reads the row five times, all but the first from the caches; writes 8 k bytes.
     /// NaN counts as the smallest. Integer atomics only, and a sort by (element, index): the result does not depend on their order.</remarks>
-    [Kernel(GroupSize)]
+    [Kernel(GroupSize, MinGroups = 1)]
     [Instance(typeof(float))]
     [Instance(typeof(BFloat16))]
     [Instance(typeof(Half))]

@@ -72,7 +72,8 @@ public static class Cli
         CliCommand[] commands =
         [
             new DemoCommand(shared), new ThinkCommand(shared), new InferCommand(shared), new ExtractCommand(shared), eval,
-            new VerifyCommand(shared), new DualCommand(shared), new ConvertCommand(shared), new InspectCommand(shared), new DoctorCommand(shared),
+            new VerifyCommand(shared), new DualCommand(shared), new ConvertCommand(shared), new InspectCommand(shared),
+            new KernelsCommand(shared), new DoctorCommand(shared),
             new BenchCommand(shared),
         ];
         foreach (var option in shared.All)
@@ -83,6 +84,11 @@ public static class Cli
         foreach (var command in commands)
         {
             command.Attach(streams);
+            foreach (var part in command.Subcommands.OfType<CliCommand>())
+            {
+                part.Attach(streams);
+            }
+
             root.Subcommands.Add(command);
         }
 

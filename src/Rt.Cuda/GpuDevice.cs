@@ -49,6 +49,9 @@ public sealed partial class GpuDevice : IDevice
     /// <inheritdoc/>
     public DType ActivationType { get; }
 
+    /// <inheritdoc/>
+    public DType MasterType => DType.F32;
+
     /// <summary>What runs the kernels.</summary>
     internal ILauncher Launcher => _launcher;
 
@@ -114,6 +117,30 @@ public sealed partial class GpuDevice : IDevice
         }
 
         _recorder.Leave();
+    }
+
+    /// <summary>Makes a graph of work without starting it; null where the work reads values back or writes them in between, and is then done.</summary>
+    internal ILaunchGraph? Record(Action work)
+    {
+        var launched = _recorder.SectionsLaunched + _recorder.SectionsReplayed;
+        _recorder.Enter();
+        try
+        {
+            work();
+        }
+        catch
+        {
+            _recorder.Abandon();
+            throw;
+        }
+
+        if (_recorder.SectionsLaunched + _recorder.SectionsReplayed > launched)
+        {
+            _recorder.Leave();
+            return null;
+        }
+
+        return _recorder.LeaveWithGraph();
     }
 
     /// <inheritdoc/>

@@ -65,6 +65,16 @@ internal sealed class LaunchRecorder(ILauncher launcher) : IDisposable
         Reset();
     }
 
+    /// <summary>Ends it, and makes a graph of what is deferred instead of starting it.</summary>
+    public ILaunchGraph LeaveWithGraph()
+    {
+        _depth = 0;
+        var graph = launcher.Capture(Start);
+        Reset();
+        Flushed?.Invoke();
+        return graph;
+    }
+
     /// <summary>Defers a launch.</summary>
     public void Launch(KernelEntry entry, GridSize grid, int sharedBytes, ReadOnlySpan<byte> arguments)
     {
@@ -101,30 +111,16 @@ internal sealed class LaunchRecorder(ILauncher launcher) : IDisposable
             return;
         }
 
-        if (_entries.Count < ShortestGraph)
+        try
         {
-            Start();
-            SectionsLaunched++;
+            StartSection();
         }
-        else
+        finally
         {
-            var section = Find();
-            if (section is null)
-            {
-                Start();
-                SectionsLaunched++;
-                Remember();
-            }
-            else
-            {
-                section.Graph ??= launcher.Capture(Start);
-                section.Graph.Launch();
-                SectionsReplayed++;
-            }
+            // What failed is not started again.
+            Reset();
+            Flushed?.Invoke();
         }
-
-        Reset();
-        Flushed?.Invoke();
     }
 
     /// <inheritdoc/>
@@ -136,6 +132,25 @@ internal sealed class LaunchRecorder(ILauncher launcher) : IDisposable
         }
 
         _sections.Clear();
+    }
+
+    private void StartSection()
+    {
+        var section = _entries.Count < ShortestGraph ? null : Find();
+        if (section is not null)
+        {
+            section.Graph ??= launcher.Capture(Start);
+            section.Graph.Launch();
+            SectionsReplayed++;
+            return;
+        }
+
+        Start();
+        SectionsLaunched++;
+        if (_entries.Count >= ShortestGraph)
+        {
+            Remember();
+        }
     }
 
     private void Write(Header header, ReadOnlySpan<byte> payload)

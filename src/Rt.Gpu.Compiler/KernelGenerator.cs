@@ -35,24 +35,39 @@ public sealed class KernelGenerator : IIncrementalGenerator
             .Select(static (item, cancellation) => KernelReader.Read(item.Left.Method, item.Left.Compilation, item.Right, cancellation))
             .WithTrackingName(LoweringStep);
 
+        var strays = context.SyntaxProvider.ForAttributeWithMetadataName(
+                "Rt.Gpu.InstanceAttribute",
+                static (node, _) => node is MethodDeclarationSyntax,
+                static (found, _) => KernelReader.CheckInstances((IMethodSymbol)found.TargetSymbol));
+
+        var duplicates = kernels.SelectMany(static (kernel, _) => kernel.Places.Items).Collect().Select(static (places, _) => DuplicateEntries.Of(places));
+
         var entries = kernels.SelectMany(static (kernel, _) => kernel.Entries.Items)
             .Select(static (entry, _) => new CompiledEntry(entry, PtxEmitter.Emit(entry.Form.Kernel)))
             .WithTrackingName(EmissionStep);
 
-        context.RegisterSourceOutput(kernels.Select(static (kernel, _) => kernel.Diagnostics), static (output, diagnostics) =>
-        {
-            foreach (var diagnostic in diagnostics.Items)
-            {
-                output.ReportDiagnostic(diagnostic.ToDiagnostic());
-            }
-        });
+        context.RegisterSourceOutput(kernels.Select(static (kernel, _) => kernel.Diagnostics), Report);
+        context.RegisterSourceOutput(strays, Report);
+        context.RegisterSourceOutput(duplicates.Select(static (found, _) => found.Diagnostics), Report);
 
-        context.RegisterSourceOutput(entries.Combine(space), static (output, item) =>
+        var written = entries.Combine(duplicates.Select(static (found, _) => found.Names))
+            .Where(static item => !item.Right.Items.Contains(item.Left.Entry.Name))
+            .Select(static (item, _) => item.Left);
+
+        context.RegisterSourceOutput(written.Combine(space), static (output, item) =>
             output.AddSource($"{item.Left.Entry.Name}.g.cs", SourceText.From(CatalogWriter.Entry(item.Left, item.Right), Encoding.UTF8)));
 
-        var names = entries.Select(static (entry, _) => entry.Entry.Name).Collect();
+        var names = written.Select(static (entry, _) => entry.Entry.Name).Collect();
         context.RegisterSourceOutput(names.Combine(space), static (output, item) =>
             output.AddSource("KernelCatalog.g.cs", SourceText.From(Catalog(item.Left, item.Right), Encoding.UTF8)));
+    }
+
+    private static void Report(SourceProductionContext output, EquatableArray<DiagnosticModel> diagnostics)
+    {
+        foreach (var diagnostic in diagnostics.Items)
+        {
+            output.ReportDiagnostic(diagnostic.ToDiagnostic());
+        }
     }
 
     private static string Catalog(ImmutableArray<string> names, string space)

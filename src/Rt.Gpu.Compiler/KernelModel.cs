@@ -6,7 +6,11 @@ using Rt.Gpu.Compiler.Ir;
 namespace Rt.Gpu.Compiler;
 
 /// <summary>All entries of one kernel method, and what is wrong with it.</summary>
-internal sealed record KernelModel(EquatableArray<EntryModel> Entries, EquatableArray<DiagnosticModel> Diagnostics);
+internal sealed record KernelModel(
+    EquatableArray<EntryModel> Entries, EquatableArray<DiagnosticModel> Diagnostics, EquatableArray<EntryPlace> Places);
+
+/// <summary>Where an entry is asked for: what is said there if its name exists already.</summary>
+internal sealed record EntryPlace(string Name, string Method, DiagnosticModel Diagnostic);
 
 /// <summary>A parameter as the catalog names it.</summary>
 internal sealed record ParameterModel(string Name, string Kind, int ElementBytes, bool ReadOnly);
@@ -42,6 +46,13 @@ internal sealed record DiagnosticModel(string Id, string Path, TextSpan Span, Li
     {
         var span = location.GetLineSpan();
         return new DiagnosticModel(rule.Id, span.Path ?? string.Empty, location.SourceSpan, span.Span, new EquatableArray<string>(arguments));
+    }
+
+    /// <summary>At a line that the kernel form names.</summary>
+    public static DiagnosticModel At(DiagnosticDescriptor rule, string path, SourceLine line, params string[] arguments)
+    {
+        var position = new LinePosition(Math.Max(line.Line - 1, 0), Math.Max(line.Column - 1, 0));
+        return new DiagnosticModel(rule.Id, path, default, new LinePositionSpan(position, position), new EquatableArray<string>(arguments));
     }
 
     public Diagnostic ToDiagnostic()

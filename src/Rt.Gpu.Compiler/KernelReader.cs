@@ -15,12 +15,14 @@ internal static class KernelReader
     {
         var diagnostics = new List<DiagnosticModel>();
         var entries = new List<EntryModel>();
+        var places = new List<EntryPlace>();
         var attributes = KernelAttributes.Read(method);
         if (Check(attributes, diagnostics))
         {
             var bodies = Bodies.GetValue(compilation, created => new MethodBodies(created));
             if (attributes.Instances.Count == 0)
             {
+                places.Add(Place(method, [], method.Locations[0]));
                 AddEntry(bodies, attributes, [], paths, entries, diagnostics, cancellation);
             }
 
@@ -33,12 +35,28 @@ internal static class KernelReader
                     continue;
                 }
 
-                AddEntry(bodies, attributes, [.. types.Select(type => type!)], paths, entries, diagnostics, cancellation);
+                ITypeSymbol[] arguments = [.. types.Select(type => type!)];
+                places.Add(Place(method, arguments, location));
+                AddEntry(bodies, attributes, arguments, paths, entries, diagnostics, cancellation);
             }
         }
 
-        return new KernelModel(new EquatableArray<EntryModel>([.. entries]), new EquatableArray<DiagnosticModel>([.. diagnostics.Distinct()]));
+        return new KernelModel(
+            new EquatableArray<EntryModel>([.. entries]), new EquatableArray<DiagnosticModel>([.. diagnostics.Distinct()]),
+            new EquatableArray<EntryPlace>([.. places]));
     }
+
+    /// <summary>A method with [Instance] must be a kernel.</summary>
+    public static EquatableArray<DiagnosticModel> CheckInstances(IMethodSymbol method) =>
+        method.GetAttributes().Any(attribute => attribute.AttributeClass?.ToDisplayString() == "Rt.Gpu.KernelAttribute")
+            ? default
+            : new EquatableArray<DiagnosticModel>([DiagnosticModel.Of(Diagnostics.NoKernel, method.Locations[0], method.Name)]);
+
+    private static string EntryName(IMethodSymbol method, IEnumerable<string> types) => string.Join("_", new[] { method.Name }.Concat(types));
+
+    private static EntryPlace Place(IMethodSymbol method, ITypeSymbol[] types, Location location) => new(
+        EntryName(method, types.Select(type => type.Name)), $"{method.ContainingType.Name}.{method.Name}",
+        DiagnosticModel.Of(Diagnostics.DuplicateEntry, location));
 
     private static bool Check(KernelAttributes attributes, List<DiagnosticModel> diagnostics)
     {
@@ -76,7 +94,35 @@ internal static class KernelReader
             }
         }
 
+        if (attributes.Portable)
+        {
+            CheckPortable(attributes, diagnostics);
+        }
+
         return diagnostics.Count == before;
+    }
+
+    private static void CheckPortable(KernelAttributes attributes, List<DiagnosticModel> diagnostics)
+    {
+        var method = attributes.Method;
+        foreach (var parameter in method.Parameters)
+        {
+            if (PortableSubset.Foreign(parameter.Type) is { } name)
+            {
+                diagnostics.Add(DiagnosticModel.Of(Diagnostics.NotPortable, parameter.Locations[0], method.Name, name));
+            }
+        }
+
+        foreach (var (types, location) in attributes.Instances)
+        {
+            foreach (var type in types)
+            {
+                if (type is not null && PortableSubset.Foreign(type) is { } name)
+                {
+                    diagnostics.Add(DiagnosticModel.Of(Diagnostics.NotPortable, location, method.Name, name));
+                }
+            }
+        }
     }
 
     private static void AddEntry(
@@ -85,7 +131,7 @@ internal static class KernelReader
     {
         var method = attributes.Method;
         string[] names = [.. types.Select(type => type.Name)];
-        var name = string.Join("_", new[] { method.Name }.Concat(names));
+        var name = EntryName(method, names);
         var errors = new List<KernelException>();
         KernelIr? kernel = null;
         try
@@ -102,6 +148,15 @@ internal static class KernelReader
         if (kernel is null)
         {
             return;
+        }
+
+        foreach (var exchange in UniformityAnalysis.Check(kernel.Root))
+        {
+            var line = exchange.Inst.Line;
+            diagnostics.Add(DiagnosticModel.At(
+                Diagnostics.DivergentBarrier, kernel.SourcePaths[line.File], line, exchange.Inst.Display ?? exchange.Inst.Text,
+                exchange.WholeGroup ? "group" : "warp", exchange.Decided.Line.ToString(),
+                exchange.WholeGroup ? "Group.BarrierOr, a [ReadOnlyView] or a parameter" : "Warp.Any, Warp.All or Warp.Broadcast"));
         }
 
         var span = method.Locations[0].GetLineSpan();

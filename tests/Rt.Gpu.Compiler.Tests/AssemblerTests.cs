@@ -15,18 +15,20 @@ public sealed class AssemblerTests(ITestOutputHelper output)
     {
         var work = entries.SelectMany(entry => Targets(entry).Select(target => (Entry: entry, Target: target))).ToArray();
         var lines = new string[work.Length];
+        var faulty = new bool[work.Length];
         Parallel.For(0, work.Length, index =>
         {
             var (entry, target) = work[index];
             var report = PtxAssembler.Assemble(entry.PtxText, target);
             lines[index] = $"{entry.Name} {target}: {report.Registers} registers, {report.SpillBytes} spill bytes, {report.StackBytes} stack bytes";
-            Assert.True(report.SpillBytes == 0 && report.StackBytes == 0, lines[index]);
-            Assert.DoesNotContain(".local", entry.PtxText);
+            faulty[index] = report.SpillBytes != 0 || report.StackBytes != 0 || entry.PtxText.Contains(".local", StringComparison.Ordinal);
         });
         foreach (var line in lines)
         {
             output.WriteLine(line);
         }
+
+        Assert.Empty(lines.Where((_, index) => faulty[index]));
     }
 
     private static string[] Targets(KernelEntry entry) => entry.Target switch

@@ -38,10 +38,14 @@ internal sealed class BenchCommand : CliCommand
         : base("bench", "Measure a model: llama-bench's tests and the research operations, beside the machine's limits", shared)
     {
         Arguments.Add(_model);
+        Subcommands.Add(Kernels = new KernelBenchCommand(shared));
         Add([_shape, _type, _models, _tests, _prompt, _generate, _depth, _repetitions, _patience, _seed, _ops, _output, .. shared.ForDevice]);
         _type.AcceptOnlyFromAmong("f32", "f16", "bf16");
         _output.AcceptOnlyFromAmong("md", "csv", "json", "jsonl");
     }
+
+    /// <summary>The command `rt bench kernels`.</summary>
+    public KernelBenchCommand Kernels { get; }
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Notes =>

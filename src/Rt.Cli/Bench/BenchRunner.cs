@@ -54,19 +54,26 @@ public sealed class BenchRunner(string folder, Func<IDevice> createDevice, Bench
         using var device = new TimingDevice(createDevice(), _ledger);
         using var model = LanguageModel.Load(folder, device);
         var tests = new BenchTests(model, options.Seed, cancellation);
-        using var probe = new HardwareProbe(options.Threads);
-        probe.Read();
+        // A processor's limits say nothing about a GPU; `rt bench kernels` measures those of the GPU.
+        var onProcessor = device.ReadsHostMemory;
+        if (options.Ops && !onProcessor)
+        {
+            throw new UsageException($"--ops: the {device.Name} device does ops later than it is asked to; rt bench kernels times them");
+        }
+
+        using var probe = onProcessor ? new HardwareProbe(options.Threads) : null;
+        probe?.Read();
         foreach (var spec in specs.Where(spec => spec.Kind != BenchKind.Load))
         {
             log?.Invoke($"{spec}: warm-up");
             using var test = tests.Prepare(spec);
-            rows.Add(Measure(test, probe, cancellation));
+            rows.Add(Measure(test, probe, onProcessor, cancellation));
         }
 
         return (device.Description, model.WeightType, model.WeightBytes, rows);
     }
 
-    private BenchRow Measure(BenchTest test, HardwareProbe probe, CancellationToken cancellation)
+    private BenchRow Measure(BenchTest test, HardwareProbe? probe, bool onProcessor, CancellationToken cancellation)
     {
         var meter = new BenchMeter(_ledger);
         var clock = Stopwatch.StartNew();
@@ -83,7 +90,7 @@ public sealed class BenchRunner(string folder, Func<IDevice> createDevice, Bench
         GC.Collect();
         GC.WaitForPendingFinalizers();
 
-        var (repetitions, dropped) = Repeat(test, meter, probe.Read, cancellation);
+        var (repetitions, dropped) = Repeat(test, meter, probe is null ? null : probe.Read, cancellation);
         OpLedger? ops = null;
         if (options.Ops)
         {
@@ -99,7 +106,7 @@ public sealed class BenchRunner(string folder, Func<IDevice> createDevice, Bench
             Limit = test.Limit,
             Repetitions = repetitions,
             Dropped = dropped,
-            HasUpdate = test.AlwaysRecord,
+            HasUpdate = test.AlwaysRecord && onProcessor,
             Work = work,
             Ops = ops,
         };

@@ -19,6 +19,8 @@ public sealed class TimingDevice(IDevice inner, OpLedger ledger) : IDevice
     /// <inheritdoc/>
     public DType ActivationType => inner.ActivationType;
 
+    private IDevice Inner => inner;
+
     private int ActivationBytes => inner.ActivationType.Bytes();
 
     /// <inheritdoc/>
@@ -29,6 +31,9 @@ public sealed class TimingDevice(IDevice inner, OpLedger ledger) : IDevice
         Note(start, new OpKey(nameof(Allocate), tensor.Rows, (tensor.Columns, 1)), Moved((double)tensor.Count * type.Bytes()));
         return tensor;
     }
+
+    /// <summary>Whether ops compute on the processor and are done when they return.</summary>
+    public bool ReadsHostMemory => inner is not Cuda.GpuDevice;
 
     /// <inheritdoc/>
     public DType MasterType => inner.MasterType;
@@ -104,6 +109,59 @@ public sealed class TimingDevice(IDevice inner, OpLedger ledger) : IDevice
         {
             Note(start, Product(nameof(MatMul), x.Rows, linear), ProductWork(x.Rows, linear));
         }
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>On the processor as its two plain ops, so that each has its own time.</remarks>
+    public void AddNormalize(Tensor x, Tensor y, Norm norm, Tensor destination)
+    {
+        if (ReadsHostMemory)
+        {
+            Add(x, y, x);
+            Normalize(x, norm, destination);
+            return;
+        }
+
+        var start = Stopwatch.GetTimestamp();
+        inner.AddNormalize(x, y, norm, destination);
+        Note(start, nameof(AddNormalize), x, 4);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>On the processor as its plain ops, so that each has its own time.</remarks>
+    public void MatMulActivate(Tensor x, Linear linear, Activation activation, bool gated, Tensor inner)
+    {
+        var start = Stopwatch.GetTimestamp();
+        if (!ReadsHostMemory)
+        {
+            Inner.MatMulActivate(x, linear, activation, gated, inner);
+            if (ledger.Recording)
+            {
+                Note(start, Product(nameof(MatMulActivate), x.Rows, linear), ProductWork(x.Rows, linear));
+            }
+
+            return;
+        }
+
+        MatMul(x, linear, false, inner);
+        if (gated)
+        {
+            var width = linear.Out / 2;
+            var gate = inner.SliceColumns(0, width);
+            Gate(gate, inner.SliceColumns(width, width), activation, gate);
+        }
+        else
+        {
+            Activate(inner, activation, inner);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void TopK(Tensor x, int count, Span<float> values, Span<int> indices)
+    {
+        var start = Stopwatch.GetTimestamp();
+        inner.TopK(x, count, values, indices);
+        Note(start, nameof(TopK), x, 1);
     }
 
     /// <inheritdoc/>

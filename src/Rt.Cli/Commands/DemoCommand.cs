@@ -38,6 +38,7 @@ internal sealed class DemoCommand : CliCommand
         var options = new ThinkOptions { Steps = context.Get(_steps) };
         var result = DemoRun.Run(model, folder, options, context.Cancellation);
         using var kept = result.Thought.Kept;
+        var kernel = DemoKernel.Run();
         var kvPath = Path.Combine(folder, KvFile);
         var vectorPath = Path.Combine(folder, VectorFile);
         kept.Save(kvPath, cancellation: context.Cancellation);
@@ -45,15 +46,20 @@ internal sealed class DemoCommand : CliCommand
         var set = new ThoughtSet(DemoModel.Demonstrations, kvPath, result.Thought, result.FirstMs, []);
         string[] written = [.. files.Select(file => Path.Combine(folder, file)), kvPath, vectorPath];
         context.Result(
-            () => Json(model, result, set, written, clock.Elapsed),
-            () => WriteText(context, model, result, set, written, clock.Elapsed));
-        return Task.FromResult(result.BitEqualAfterPatch && result.PatchChangedLogits
+            () => Json(model, result, kernel, set, written, clock.Elapsed),
+            () => WriteText(context, model, result, kernel, set, written, clock.Elapsed));
+        if (!result.BitEqualAfterPatch || !result.PatchChangedLogits)
+        {
+            throw new NumericsException("the patch did not behave as it must: see the lines above");
+        }
+
+        return Task.FromResult(kernel.DifferentElements == 0
             ? 0
-            : throw new NumericsException("the patch did not behave as it must: see the lines above"));
+            : throw new NumericsException("the kernel on the simulator and the cpu device do not agree: see the lines above"));
     }
 
     private static void WriteText(
-        CommandContext context, LanguageModel model, DemoResult result, ThoughtSet set, string[] written, TimeSpan elapsed)
+        CommandContext context, LanguageModel model, DemoResult result, DemoKernelResult kernel, ThoughtSet set, string[] written, TimeSpan elapsed)
     {
         var output = context.Out;
         var config = model.Config;
@@ -75,6 +81,12 @@ internal sealed class DemoCommand : CliCommand
         output.WriteLine($"   predictions changed by the patch at layer {string.Join(", ", result.ChangedByLayer.Select((count, layer) => $"{layer}: {count}"))} (of {result.SweepQueries})");
         output.WriteLine($"   while patched the logits {(result.PatchChangedLogits ? "differ" : "DO NOT DIFFER")}; when the patch ends they are "
             + $"{(result.BitEqualAfterPatch ? "bit-equal to before" : "NOT AS BEFORE")}");
+        output.WriteLine();
+        output.WriteLine("4. The same update as a GPU kernel: C# compiled to PTX at build time, run by the simulator that checks every access (rt kernels)");
+        output.WriteLine($"   {kernel.Kernel.Name}, {kernel.Kernel.Source}: {kernel.Elements} elements, "
+            + (kernel.DifferentElements == 0 ? "bit-equal to the cpu device" : $"{kernel.DifferentElements} NUMBERS DIFFER from the cpu device"));
+        output.WriteLine($"   {kernel.Counters.WarpInstructions} warp instructions; read {kernel.Counters.GlobalBytesRead} B (the formula needs {kernel.Cost.BytesRead}), "
+            + $"wrote {kernel.Counters.GlobalBytesWritten} B ({kernel.Cost.BytesWritten}), {kernel.Counters.Flops} FLOPs ({kernel.Cost.Flops})");
         output.WriteLine();
         output.WriteLine($"Timing: {Text.Fixed(StepMs(result), 2)} ms per think step (mean of {set.Result.Steps.Count - 1}), "
             + $"{Text.Number(result.TokensPerSecond)} tok/s one token at a time; all of this took {Text.Duration(elapsed.TotalSeconds)}.");
@@ -100,10 +112,11 @@ internal sealed class DemoCommand : CliCommand
         yield return $"rt extract {name} --demos {File(DemoModel.Demonstrations)} -o {File(VectorFile)}";
         yield return $"rt infer {name} --task-vector {File(VectorFile)}@2 --prompt 'example:up->' --max-new-tokens 1";
         yield return $"rt inspect {File(KvFile)}";
+        yield return "rt kernels AccumulateMetaGradient --size length=64";
         yield return "rt doctor";
     }
 
-    private static JsonObject Json(LanguageModel model, DemoResult result, ThoughtSet set, string[] written, TimeSpan elapsed)
+    private static JsonObject Json(LanguageModel model, DemoResult result, DemoKernelResult kernel, ThoughtSet set, string[] written, TimeSpan elapsed)
     {
         var json = JsonReport.Header("demo", model);
         json["weights"] = "random, fixed seed";
@@ -122,6 +135,18 @@ internal sealed class DemoCommand : CliCommand
         json["sweep_changed_by_layer"] = JsonReport.Ids(result.ChangedByLayer);
         json["patch_changed_logits"] = result.PatchChangedLogits;
         json["bit_equal_after_patch"] = result.BitEqualAfterPatch;
+        json["kernel"] = new JsonObject
+        {
+            ["name"] = kernel.Kernel.Name,
+            ["device"] = "simulator",
+            ["elements"] = kernel.Elements,
+            ["different_from_cpu"] = kernel.DifferentElements,
+            ["warp_instructions"] = kernel.Counters.WarpInstructions,
+            ["bytes_read"] = kernel.Counters.GlobalBytesRead,
+            ["bytes_read_by_formula"] = kernel.Cost.BytesRead,
+            ["bytes_written"] = kernel.Counters.GlobalBytesWritten,
+            ["bytes_written_by_formula"] = kernel.Cost.BytesWritten,
+        };
         json["think_step_ms"] = JsonReport.Number(StepMs(result));
         json["tokens_per_second"] = JsonReport.Number(result.TokensPerSecond);
         json["elapsed_ms"] = JsonReport.Number(elapsed.TotalMilliseconds);

@@ -9,7 +9,11 @@ public sealed partial class GpuDevice
     private readonly BatchDescriptor _batch = new();
 
     /// <inheritdoc/>
-    public void Begin(RowBatch rows) => _batch.Upload(this, rows);
+    public void Begin(RowBatch rows)
+    {
+        _batch.Upload(this, rows);
+        BeginAttention(rows);
+    }
 }
 
 /// <summary>One block of ints that describes the batch announced last; every table has a fixed place for given capacities.</summary>

@@ -54,10 +54,10 @@ public sealed partial class GpuDevice
     private const int MostFmaRows = 8;
 
     // Share of the peak that a tile reaches when every multiprocessor has one.
-    private static readonly (int Rows, int Columns, double Share)[] s_mmaTiles =
+    private static readonly (int Rows, int Columns, double Share)[] MmaTiles =
         [(16, 64, 0.2), (64, 64, 0.5), (128, 128, 0.85), (128, 256, 1.0)];
 
-    private static readonly (int Rows, int Columns, double Share)[] s_fmaTiles = [(32, 64, 0.55), (128, 128, 1.0)];
+    private static readonly (int Rows, int Columns, double Share)[] FmaTiles = [(32, 64, 0.55), (128, 128, 1.0)];
 
     /// <summary>Rows of the tile that every product is to use where it can; 0 leaves the choice. For tests.</summary>
     internal int TileRows { get; set; }
@@ -161,7 +161,7 @@ public sealed partial class GpuDevice
 
         if (tensorCores)
         {
-            var (tileRows, tileColumns) = Tile(product, s_mmaTiles, d == w && halves ? 4 : 3);
+            var (tileRows, tileColumns) = Tile(product, MmaTiles, d == w && halves ? 4 : 3);
             var (method, shape) = (tileRows, tileColumns) switch
             {
                 (16, _) => (nameof(MatMulMma.MatMulMmaNarrowKernel), typeof(Mma16X64)),
@@ -175,7 +175,7 @@ public sealed partial class GpuDevice
         }
 
         sourceAligned = quadAligned;
-        var (fmaRows, fmaColumns) = Tile(product, s_fmaTiles, a == DType.F32 && d == DType.F32 ? 2 : 1);
+        var (fmaRows, fmaColumns) = Tile(product, FmaTiles, a == DType.F32 && d == DType.F32 ? 2 : 1);
         return new ProductPlan(
             fmaRows == 32
                 ? Kernel(nameof(MatMulFma.MatMulFmaSmallKernel), ElementOf(a), ElementOf(w), ElementOf(d), typeof(Fma32X64))

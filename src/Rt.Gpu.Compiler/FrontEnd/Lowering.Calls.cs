@@ -13,6 +13,11 @@ internal sealed partial class Lowering
     private Datum? LowerInvocation(IInvocationOperation invocation)
     {
         var target = invocation.TargetMethod;
+        if (_attributes.Portable && PortableSubset.Foreign(invocation) is { } foreign)
+        {
+            ReportForeign(invocation, foreign);
+        }
+
         if (target.MethodKind == MethodKind.DelegateInvoke)
         {
             throw new KernelException(Diagnostics.IndirectCall, invocation.Syntax.GetLocation(), $"'{invocation.Syntax}'");
@@ -37,6 +42,16 @@ internal sealed partial class Lowering
         }
 
         return InlineArguments(method, invocation, self, invocation.Arguments);
+    }
+
+    // A type is reported where it is first met, a member wherever it is used.
+    private void ReportForeign(IOperation operation, string name)
+    {
+        var isMember = name.Contains('.');
+        if (isMember || !_errors.Any(error => error.Rule == Diagnostics.NotPortable && error.Arguments[1] == name))
+        {
+            _errors.Add(new KernelException(Diagnostics.NotPortable, operation.Syntax.GetLocation(), _attributes.Method.Name, name));
+        }
     }
 
     // The implementation of a static abstract member for the current type arguments.
@@ -147,7 +162,7 @@ internal sealed partial class Lowering
         var frame = new Frame(_frame, PathOf(_frame.Path, call), definition);
         AddTypeArguments(frame, method, definition);
         var line = _builder.Line;
-        var location = _location;
+        var position = _position;
         var outer = _frame;
         _frame = frame;
         for (var i = 0; i < arguments.Length; i++)
@@ -173,7 +188,7 @@ internal sealed partial class Lowering
             frame.Result = NewCell(Substitute(definition.ReturnType), PathOf(frame.Path, "result"));
         }
 
-        if (ReturnsOnlyAtEnd(body))
+        if (_bodies.ReturnsOnlyAtEnd(definition, body))
         {
             LowerBodyOf(definition);
         }
@@ -188,7 +203,7 @@ internal sealed partial class Lowering
 
         _frame = outer;
         _builder.Line = line;
-        _location = location;
+        _position = position;
         _lastPlace = frame.ResultPlace;
         if (method.ReturnsByRef || method.ReturnsByRefReadonly)
         {
@@ -227,20 +242,6 @@ internal sealed partial class Lowering
                 LowerStatement(other);
                 break;
         }
-    }
-
-    private static bool ReturnsOnlyAtEnd(IOperation body)
-    {
-        var returns = 0;
-        foreach (var operation in body.Descendants())
-        {
-            if (operation is IReturnOperation { Kind: OperationKind.Return, IsImplicit: false } or IReturnOperation { ReturnedValue: not null })
-            {
-                returns++;
-            }
-        }
-
-        return returns == 0 || (returns == 1 && body is IBlockOperation { Operations: [.., IReturnOperation] });
     }
 
     private static KernelException NoSource(IMethodSymbol method, IOperation call)

@@ -49,7 +49,7 @@ internal sealed partial class Lowering
 
                 break;
             default:
-                throw new KernelException(Diagnostics.AmbiguousView, _location, "a view that this loop assigns",
+                throw new KernelException(Diagnostics.AmbiguousView, CurrentLocation, "a view that this loop assigns",
                     "give it memory of one kind in all trips, and for local memory one constant start");
         }
     }

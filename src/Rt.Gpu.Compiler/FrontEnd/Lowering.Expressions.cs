@@ -45,6 +45,11 @@ internal sealed partial class Lowering
 
     private Datum Lower(IOperation operation)
     {
+        if (_attributes.Portable && PortableSubset.Foreign(operation.Type) is { } foreign)
+        {
+            ReportForeign(operation, foreign);
+        }
+
         if (operation.ConstantValue is { HasValue: true, Value: var constant } && operation.Type is { } constantType)
         {
             if (constant is string text)
@@ -141,7 +146,7 @@ internal sealed partial class Lowering
     {
         var scalar = Scalars.Of(type);
         return scalar != Scalar.None ? new ScalarDatum(_builder.Constant(Scalars.Register(scalar), 0), scalar)
-            : IsView(type, out _) ? throw new KernelException(Diagnostics.NotSupported, _location, "An empty view", "start from a parameter or from allocated memory")
+            : IsView(type, out _) ? throw new KernelException(Diagnostics.NotSupported, CurrentLocation, "An empty view", "start from a parameter or from allocated memory")
             : new AggregateDatum(type, [.. PartTypes(type).Select(Zero)]);
     }
 
@@ -313,7 +318,7 @@ internal sealed partial class Lowering
     {
         if (subject is not ScalarDatum a || constant is not ScalarDatum b)
         {
-            throw new KernelException(Diagnostics.NotSupported, _location, "A pattern on this value", "compare its parts");
+            throw new KernelException(Diagnostics.NotSupported, CurrentLocation, "A pattern on this value", "compare its parts");
         }
 
         var value = Convert(b.Value, b.Type, a.Type);

@@ -11,6 +11,9 @@ internal sealed partial class Lowering
     private const int TripsUnrolledAtMost = 4096;
 
     private readonly Dictionary<(int Path, IOperation Loop), LoopKnowledge> _loops = [];
+    private readonly Dictionary<IOperation, bool> _continues = [];
+    private readonly Dictionary<IOperation, bool> _countable = [];
+    private readonly Dictionary<IOperation, HashSet<ISymbol>> _assigned = [];
 
     // What earlier attempts at a loop have shown.
     private sealed class LoopKnowledge
@@ -130,9 +133,17 @@ internal sealed partial class Lowering
         });
     }
 
-    private bool ContainsContinue(IOperation body, ILoopOperation loop) => body.DescendantsAndSelf().Any(operation =>
-        operation is IBranchOperation { BranchKind: BranchKind.Continue } branch
-        && SymbolEqualityComparer.Default.Equals(branch.Target, loop.ContinueLabel));
+    private bool ContainsContinue(IOperation body, ILoopOperation loop)
+    {
+        if (!_continues.TryGetValue(loop, out var contains))
+        {
+            _continues[loop] = contains = body.DescendantsAndSelf().Any(operation =>
+                operation is IBranchOperation { BranchKind: BranchKind.Continue } branch
+                && SymbolEqualityComparer.Default.Equals(branch.Target, loop.ContinueLabel));
+        }
+
+        return contains;
+    }
 
     private static bool IsUnrollRequest(IOperation condition) =>
         condition is IInvocationOperation { TargetMethod: { Name: "While", ContainingType: { Name: "Unroll" } type } }
@@ -141,9 +152,16 @@ internal sealed partial class Lowering
     // Runs condition and increments alone, where they are constants and the body leaves the counter alone.
     private int? CountTrips(IOperation condition, IReadOnlyList<IOperation> increments, IOperation body, int limit)
     {
-        var counters = AssignedSymbols(increments);
-        counters.IntersectWith(AssignedSymbols([body]));
-        if (counters.Count > 0 || condition.DescendantsAndSelf().Any(operation => operation is IAssignmentOperation or IIncrementOrDecrementOperation))
+        if (!_countable.TryGetValue(condition, out var countable))
+        {
+            var counters = AssignedSymbols(increments);
+            counters.IntersectWith(AssignedSymbols([body]));
+            countable = counters.Count == 0
+                && !condition.DescendantsAndSelf().Any(operation => operation is IAssignmentOperation or IIncrementOrDecrementOperation);
+            _countable[condition] = countable;
+        }
+
+        if (!countable)
         {
             return null;
         }
@@ -287,6 +305,16 @@ internal sealed partial class Lowering
         return true;
     }
 
+    private HashSet<ISymbol> AssignedIn(ILoopOperation loop)
+    {
+        if (!_assigned.TryGetValue(loop, out var symbols))
+        {
+            _assigned[loop] = symbols = AssignedSymbols([loop]);
+        }
+
+        return symbols;
+    }
+
     private List<Leaf> CarriedLeaves(ILoopOperation loop, LoopKnowledge knowledge)
     {
         var leaves = new List<Leaf>();
@@ -300,7 +328,7 @@ internal sealed partial class Lowering
             }
         }
 
-        foreach (var symbol in AssignedSymbols([loop]))
+        foreach (var symbol in AssignedIn(loop))
         {
             if (_frame.Variables.TryGetValue(symbol, out var place) && place is CellPlace cell)
             {

@@ -133,6 +133,6 @@ internal sealed partial class Lowering
         return (words, "b32");
     }
 
-    private KernelException BadElement(ITypeSymbol type) => new(Diagnostics.NotSupported, _location,
+    private KernelException BadElement(ITypeSymbol type) => new(Diagnostics.NotSupported, CurrentLocation,
         $"'{type.ToDisplayString()}' as an element in memory", "use numbers, BFloat16, Half or Vec2, Vec4, Vec8 of them");
 }

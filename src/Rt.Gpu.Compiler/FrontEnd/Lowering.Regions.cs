@@ -275,7 +275,7 @@ internal sealed partial class Lowering
         return cost <= LongestSelect && IsPure(then.Items) && IsPure(otherwise.Items);
     }
 
-    private static bool IsPure(IEnumerable<Node> nodes) => nodes.All(node => node is Inst { IsPure: true } or AssignNode { Moves.Count: 0 });
+    private static bool IsPure(IEnumerable<Node> nodes) => nodes.All(node => node is Inst { IsPure: true, MayFault: false } or AssignNode { Moves.Count: 0 });
 
     private void MergeBySelect(
         Value condition, Block then, Block otherwise, Dictionary<Leaf, Datum?> thenChanges, Dictionary<Leaf, Datum?> elseChanges)
@@ -339,7 +339,7 @@ internal sealed partial class Lowering
             }
             else if (branches.Count > 0)
             {
-                if (node is not Inst { IsPure: true })
+                if (node is not Inst { IsPure: true, MayFault: false })
                 {
                     return false;
                 }

@@ -76,7 +76,7 @@ internal sealed partial class Lowering
             return [.. Fields(named).Select(field => field.Type)];
         }
 
-        throw new KernelException(Diagnostics.ManagedObject, _location, $"A value of type '{type.ToDisplayString()}'");
+        throw new KernelException(Diagnostics.ManagedObject, CurrentLocation, $"A value of type '{type.ToDisplayString()}'");
     }
 
     private static IEnumerable<IFieldSymbol> Fields(ITypeSymbol type) => type.GetMembers().OfType<IFieldSymbol>().Where(field => !field.IsStatic);
@@ -101,7 +101,7 @@ internal sealed partial class Lowering
             index++;
         }
 
-        throw new KernelException(Diagnostics.NotSupported, _location, $"Field '{field.Name}'", "use a field of a struct of this project");
+        throw new KernelException(Diagnostics.NotSupported, CurrentLocation, $"Field '{field.Name}'", "use a field of a struct of this project");
     }
 
     private int SizeOf(ITypeSymbol type)
@@ -118,7 +118,7 @@ internal sealed partial class Lowering
             return length * SizeOf(element);
         }
 
-        throw new KernelException(Diagnostics.NotSupported, _location, $"'{type.ToDisplayString()}' as an element in memory",
+        throw new KernelException(Diagnostics.NotSupported, CurrentLocation, $"'{type.ToDisplayString()}' as an element in memory",
             "use numbers, BFloat16, Half or Vec2, Vec4, Vec8 of them, and one view per field");
     }
 }

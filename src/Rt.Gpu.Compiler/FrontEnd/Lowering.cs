@@ -20,6 +20,8 @@ internal sealed partial class Lowering
     private readonly Dictionary<int, Leaf> _leaves = [];
     private readonly List<Region> _regions = [];
     private readonly List<string> _files = [];
+    private readonly List<string> _sourcePaths = [];
+    private readonly Dictionary<IOperation, SourceLine> _lines = [];
     private readonly List<KernelException> _errors = [];
     private readonly List<IrShared> _shared = [];
     private readonly Dictionary<(int, object), ViewDatum> _sharedViews = [];
@@ -27,7 +29,7 @@ internal sealed partial class Lowering
     private readonly Environment _environment = new();
     private readonly System.Threading.CancellationToken _cancellation;
     private Frame _frame;
-    private Location _location = Location.None;
+    private IOperation? _position;
     private bool _usesDynamicShared;
 
     private Lowering(
@@ -101,7 +103,7 @@ internal sealed partial class Lowering
         }
 
         return new KernelIr(
-            entryName, _attributes.Target, _attributes.GroupSize, _attributes.MinGroups, _files, parameters, _shared, _usesDynamicShared, _builder.Scope);
+            entryName, _attributes.Target, _attributes.GroupSize, _attributes.MinGroups, _files, _sourcePaths, parameters, _shared, _usesDynamicShared, _builder.Scope);
     }
 
     private KernelIr? Failed(List<KernelException> errors)
@@ -190,25 +192,37 @@ internal sealed partial class Lowering
         return new AggregateCell(type, [.. parts.Select((part, index) => NewCell(part, PathOf(key, index)))]);
     }
 
+    private Location CurrentLocation => _position?.Syntax.GetLocation() ?? _attributes.Method.Locations[0];
+
     private void SetLocation(IOperation operation)
     {
-        _location = operation.Syntax.GetLocation();
-        var span = operation.Syntax.SyntaxTree.GetLineSpan(operation.Syntax.Span);
-        var path = _paths.Relative(span.Path);
-        var file = _files.IndexOf(path);
-        if (file < 0)
+        _position = operation;
+        if (!_lines.TryGetValue(operation, out var line))
         {
-            file = _files.Count;
-            _files.Add(path);
+            _lines[operation] = line = LineOf(operation);
         }
 
-        _builder.Line = new SourceLine(file, span.StartLinePosition.Line + 1, span.StartLinePosition.Character + 1);
+        _builder.Line = line;
         if (_builder.InstructionCount > InstructionLimit)
         {
             throw new KernelException(Diagnostics.Budget, _attributes.Method.Locations[0], _attributes.Method.Name, InstructionLimit.ToString());
         }
 
         _cancellation.ThrowIfCancellationRequested();
+    }
+
+    private SourceLine LineOf(IOperation operation)
+    {
+        var span = operation.Syntax.SyntaxTree.GetLineSpan(operation.Syntax.Span);
+        var file = _sourcePaths.IndexOf(span.Path);
+        if (file < 0)
+        {
+            file = _files.Count;
+            _files.Add(_paths.Relative(span.Path));
+            _sourcePaths.Add(span.Path);
+        }
+
+        return new SourceLine(file, span.StartLinePosition.Line + 1, span.StartLinePosition.Character + 1);
     }
 
     private static readonly Block Abandoned = new(null, 0) { Open = false };

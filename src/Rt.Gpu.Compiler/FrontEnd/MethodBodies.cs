@@ -8,6 +8,7 @@ internal sealed class MethodBodies(Compilation compilation)
 {
     private readonly Dictionary<ISymbol, IOperation?> _bodies = new(SymbolEqualityComparer.Default);
     private readonly Dictionary<SyntaxTree, SemanticModel> _models = [];
+    private readonly Dictionary<ISymbol, bool> _simpleReturns = new(SymbolEqualityComparer.Default);
 
     public Compilation Compilation { get; } = compilation;
 
@@ -50,5 +51,33 @@ internal sealed class MethodBodies(Compilation compilation)
             ILocalFunctionOperation local => local.Body,
             var other => other,
         };
+    }
+
+    /// <summary>Whether the only return is the last statement, so that nothing must be jumped over.</summary>
+    public bool ReturnsOnlyAtEnd(IMethodSymbol method, IOperation body)
+    {
+        lock (_simpleReturns)
+        {
+            if (!_simpleReturns.TryGetValue(method, out var simple))
+            {
+                _simpleReturns[method] = simple = ReturnsOnlyAtEnd(body);
+            }
+
+            return simple;
+        }
+    }
+
+    private static bool ReturnsOnlyAtEnd(IOperation body)
+    {
+        var returns = 0;
+        foreach (var operation in body.Descendants())
+        {
+            if (operation is IReturnOperation { Kind: OperationKind.Return, IsImplicit: false } or IReturnOperation { ReturnedValue: not null })
+            {
+                returns++;
+            }
+        }
+
+        return returns == 0 || (returns == 1 && body is IBlockOperation { Operations: [.., IReturnOperation] });
     }
 }

@@ -105,7 +105,7 @@ internal sealed partial class IrBuilder
 
         var inst = new Inst(op, text, operands, flags | InstFlags.Pure) { Line = Line, Source = source };
         inst.Results = Results(inst, types);
-        var target = Placement(operands);
+        var target = inst.MayFault ? SafePlacement(operands) : Placement(operands);
         inst.Block = target;
         target.Items.Add(inst);
         InstructionCount++;
@@ -173,6 +173,19 @@ internal sealed partial class IrBuilder
         }
 
         return operands.Length == 0 ? Root : target;
+    }
+
+    // As Placement, but never from under a condition or from behind a jump that keeps the operation from what it cannot do.
+    private Block SafePlacement(Value[] operands)
+    {
+        var target = Current;
+        while (target.Parent is { } parent && target.LoopDepth > parent.LoopDepth && target.Items.All(node => node is Inst or AssignNode)
+            && operands.All(operand => operand.Block != target))
+        {
+            target = parent;
+        }
+
+        return target;
     }
 
     private readonly struct ExpressionKey(Op op, IrType type, string text, Value[] operands) : IEquatable<ExpressionKey>

@@ -76,7 +76,7 @@ internal sealed record IrShared(string Name, int Bytes);
 
 /// <summary>A whole kernel, ready for the back end.</summary>
 internal sealed class KernelIr(
-    string name, string target, int groupSize, int minGroups, IReadOnlyList<string> files, IReadOnlyList<IrParameter> parameters,
+    string name, string target, int groupSize, int minGroups, IReadOnlyList<string> files, IReadOnlyList<string> sourcePaths, IReadOnlyList<IrParameter> parameters,
     IReadOnlyList<IrShared> shared, bool usesDynamicShared, ScopeNode root)
 {
     public string Name { get; } = name;
@@ -87,8 +87,11 @@ internal sealed class KernelIr(
 
     public int MinGroups { get; } = minGroups;
 
-    /// <summary>C# files that instructions come from.</summary>
+    /// <summary>C# files that instructions come from, as PTX names them.</summary>
     public IReadOnlyList<string> Files { get; } = files;
+
+    /// <summary>The same files as the compilation names them.</summary>
+    public IReadOnlyList<string> SourcePaths { get; } = sourcePaths;
 
     public IReadOnlyList<IrParameter> Parameters { get; } = parameters;
 

@@ -153,4 +153,7 @@ internal sealed class Inst(Op op, string text, Value[] operands, InstFlags flags
     public string? Display { get; init; }
 
     public bool IsPure => (Flags & InstFlags.Pure) != 0;
+
+    /// <summary>An integer division whose divisor may be zero: done only where the source does it.</summary>
+    public bool MayFault => Op is Op.DivS or Op.DivU or Op.RemS or Op.RemU && (!Operands[1].IsConst || Operands[1].Bits == 0);
 }

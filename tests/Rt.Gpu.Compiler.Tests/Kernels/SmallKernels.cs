@@ -110,6 +110,23 @@ public static class SmallKernels
         }
     }
 
+    /// <summary>Sum of squares of all elements, one partial sum per group.</summary>
+    [Kernel(256)]
+    public static void SumSquaresKernel([ReadOnlyView] ArrayView<float> x, ArrayView<float> sums)
+    {
+        var sum = 0f;
+        for (var i = (Grid.IdxX * Group.DimX) + Group.IdxX; i < x.IntLength; i += Grid.DimX * Group.DimX)
+        {
+            sum = XMath.Fma(x[i], x[i], sum);
+        }
+
+        sum = GroupSum(sum);
+        if (Group.IdxX == 0)
+        {
+            sums[Grid.IdxX] = sum;
+        }
+    }
+
     [Kernel(128)]
     public static void FunctionsKernel(ArrayView<float> x, ArrayView<float> y)
     {
