@@ -17,8 +17,15 @@ public sealed class EvalRunTests(AttentiveModel demo) : IClassFixture<AttentiveM
     {
         var usual = new Dictionary<string, string>
         {
-            ["--task"] = $"to_upper,{Choices()}", ["--seeds"] = "0,1", ["--sets"] = "2", ["--queries"] = "6", ["--dev"] = "4", ["--shots"] = "3",
-            ["--steps"] = "3", ["--fixed-step"] = "2", ["--resamples"] = "200",
+            ["--task"] = $"to_upper,{Choices()}",
+            ["--seeds"] = "0,1",
+            ["--sets"] = "2",
+            ["--queries"] = "6",
+            ["--dev"] = "4",
+            ["--shots"] = "3",
+            ["--steps"] = "3",
+            ["--fixed-step"] = "2",
+            ["--resamples"] = "200",
         };
         return ["eval", demo.Model, "--no-timing", .. usual.Where(option => !more.Contains(option.Key)).SelectMany(option => new[] { option.Key, option.Value }), .. more];
     }
