@@ -24,7 +24,7 @@ mkdir -p "$results"
 export DOTNET_BUNDLE_EXTRACT_BASE_DIR=${DOTNET_BUNDLE_EXTRACT_BASE_DIR:-$PWD/.extracted}
 shape=${RT_SHAPE:-llama-1.1b}
 status=0
-step() { echo "== $1"; shift; "$@" || { echo "   ended with $?"; status=1; }; }
+step() { echo "== $1" >&2; shift; "$@" || { echo "   ended with $?" >&2; status=1; }; }
 step "doctor" ./rt doctor --op Add
 step "every op on the GPU" ./rt doctor --device cuda --json > "$results/doctor.json"
 step "kernels" ./rt bench kernels --device cuda --dtypes bf16,f32 -o "$results/kernels.json"
