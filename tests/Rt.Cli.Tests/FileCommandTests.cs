@@ -198,6 +198,33 @@ public sealed class FileCommandTests(DemoFolder demo) : IClassFixture<DemoFolder
     }
 
     [Fact]
+    public async Task Doctor_Kernels_NamesTheChoiceOfEveryArchitecture()
+    {
+        var names = Rt.Kernels.KernelCatalog.All.Select(entry => entry.Name).ToHashSet();
+        var rows = (await CliRun.JsonAsync("doctor", "--op", "MatMul"))["kernels"]!.AsArray();
+        Assert.Equal(["BF16", "F32"], rows.Select(row => row!["dtype"]!.GetValue<string>().ToUpperInvariant()).Distinct().Order());
+        foreach (var row in rows)
+        {
+            Assert.Equal(["sm_80", "sm_90"], row!["kernels"]!.AsObject().Select(pair => pair.Key));
+            Assert.All(row["kernels"]!.AsObject(), pair => Assert.Subset(names, Kernels(row, pair.Key)));
+            // Tensor cores for half precision with many rows, never for F32.
+            var isMma = Kernels(row, "sm_90").Any(name => name.StartsWith("MatMulMma", StringComparison.Ordinal));
+            var isLarge = row["sizes"]!.GetValue<string>().StartsWith("rows=512,", StringComparison.Ordinal);
+            Assert.True(row["dtype"]!.GetValue<string>() == "f32" ? !isMma : isMma || !isLarge, row.ToJsonString());
+        }
+
+        Assert.Empty((await CliRun.JsonAsync("doctor", "--device", "cpu", "--op", "PatchRows"))["kernels"]!.AsArray());
+        Assert.Contains("PatchRowsKernel_BFloat16", (await CliRun.Async("doctor", "--op", "PatchRows")).Out);
+
+        static HashSet<string> Kernels(System.Text.Json.Nodes.JsonNode row, string architecture)
+        {
+            HashSet<string> found = [.. row["kernels"]![architecture]!.AsArray().Select(name => name!.GetValue<string>())];
+            Assert.NotEmpty(found);
+            return found;
+        }
+    }
+
+    [Fact]
     public async Task Demo_RunTwice_IsTheSameModelAndItsChecksHold()
     {
         var folder = _folder["demo"];

@@ -1,4 +1,4 @@
-// The README cannot lie: its example is compiled and run here, its commands exist.
+// The README cannot lie: its example is compiled and run here, its kernel is the one that runs, its commands exist.
 using System.Text.RegularExpressions;
 using Rt.Cpu;
 using Rt.Model;
@@ -43,6 +43,38 @@ public sealed partial class ReadmeTests : IDisposable
         Assert.Equal(commands.Order(), named.Order());
     }
 
+    [Fact]
+    public async Task ReadmeTranscript_OfTheDemo_HasItsStepsFilesAndNextCommands()
+    {
+        var run = await CliRun.Async("demo", _folder);
+        Assert.Equal(0, run.Code);
+        // Times and the machine differ; every other line that names a step, a file or a command does not.
+        var shown = Lines(Block(Readme(), "$ dotnet run -c Release --project src/Rt.Cli -- demo\n", "```"));
+        var printed = Lines(run.Out.Replace(_folder, "demo"));
+        Assert.Equal(printed.Where(IsFixed), shown.Where(IsFixed));
+        Assert.Equal(printed.SkipWhile(line => line != "Files:"), shown.SkipWhile(line => line != "Files:"));
+        Assert.Equal(printed.Length, shown.Length);
+
+        static bool IsFixed(string line) => line.Length > 1 && char.IsDigit(line[0]) && line[1] == '.';
+    }
+
+    [Fact]
+    public async Task ReadmeKernel_StandsInItsFileAndCountsWhatTheReadmeShows()
+    {
+        var kernel = Block(Readme(), "<!-- kernel -->\n```csharp\n", "```").TrimEnd();
+        var source = string.Join('\n', Lines(await File.ReadAllTextAsync(Path.Combine(Fixtures.Root, "..", "..", "kernels", "PatchRows.cs")))
+            .Select(line => line.StartsWith("    ", StringComparison.Ordinal) ? line[4..] : line));
+        Assert.Contains(kernel, source);
+
+        var run = await CliRun.Async("kernels", "PatchRows", "--size", "rows=64,width=4096");
+        Assert.Equal(0, run.Code);
+        // The first line names the threads of the machine; instructions change with every change of the compiler.
+        var shown = Lines(Block(Readme(), "$ rt kernels PatchRows --size rows=64,width=4096\n", "```"));
+        Assert.Equal(Lines(run.Out).Skip(1).Where(IsOfTheOp), shown.Skip(1).Where(IsOfTheOp));
+
+        static bool IsOfTheOp(string line) => !line.StartsWith("  warp instructions", StringComparison.Ordinal);
+    }
+
     public void Dispose()
     {
         if (Directory.Exists(_folder))
@@ -50,6 +82,8 @@ public sealed partial class ReadmeTests : IDisposable
             Directory.Delete(_folder, recursive: true);
         }
     }
+
+    private static string[] Lines(string text) => [.. text.ReplaceLineEndings("\n").TrimEnd().Split('\n').Select(line => line.TrimEnd())];
 
     private static string Readme() => File.ReadAllText(Path.Combine(Fixtures.Root, "..", "..", "README.md"));
 

@@ -56,6 +56,29 @@ public sealed class ThinkTests(DemoFolder demo) : IClassFixture<DemoFolder>, IDi
         Assert.Equal(1, behind["accuracy"]!["n"]!.GetValue<int>());
     }
 
+    [Fact]
+    public async Task ThinkThenInfer_OnTheSimulator_GivesTheTokensOfTheCpu()
+    {
+        var tokens = new Dictionary<string, string>();
+        foreach (var device in new[] { "cpu", "simulator" })
+        {
+            string[] on = device == "cpu" ? ["--device", device] : ["--device", device, "--activations", "f32"];
+            var file = _folder[$"{device}.kv"];
+            var thought = await CliRun.JsonAsync(["think", _llama, "--token-ids", Demonstrations, "--steps", "3", "-o", file, .. on]);
+            Assert.Equal(device, thought["device"]!["name"]!.GetValue<string>());
+            Assert.True(thought["sets"]![0]!["steps"]![2]!["key_gradient_norm"]!.GetValue<double>() > 0);
+            var answer = await CliRun.JsonAsync(["infer", _llama, "--kv", file, "--token-ids", "30,42", "--max-new-tokens", "8", "--ignore-eos", .. on]);
+            Assert.Equal(device, answer["device"]!["name"]!.GetValue<string>());
+            Assert.Equal(8, answer["results"]![0]!["token_ids"]!.AsArray().Count);
+            tokens[device] = answer["results"]![0]!["token_ids"]!.ToJsonString();
+        }
+
+        Assert.Equal(tokens["cpu"], tokens["simulator"]);
+        // The kept keys and values are what decides: without them other tokens come.
+        var without = await CliRun.JsonAsync("infer", _llama, "--token-ids", "30,42", "--max-new-tokens", "8", "--ignore-eos");
+        Assert.NotEqual(tokens["cpu"], without["results"]![0]!["token_ids"]!.ToJsonString());
+    }
+
     [Theory]
     [InlineData("paper")]
     [InlineData("aligned")]

@@ -4,11 +4,13 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Text.Json.Nodes;
+using Rt.Cli.KernelTools;
 using Rt.Cli.Output;
 using Rt.Conformance.Ops;
 using Rt.Core;
 using Rt.Cpu;
 using Rt.Cpu.Reference;
+using Rt.Cuda;
 using Rt.Cuda.Driver;
 
 namespace Rt.Cli.Commands;
@@ -33,6 +35,7 @@ internal sealed class DoctorCommand : CliCommand
     public override IReadOnlyList<string> Notes =>
     [
         "Without --device the cpu device is checked and the others are listed. Exit code 6 where a device fails an op.",
+        "Where GPUs are meant, it also says which kernels every op takes on each architecture; no GPU is needed to know that.",
     ];
 
     public override IReadOnlyList<string> Examples => ["rt doctor", "rt doctor --device cuda", "rt doctor --device simulator --op MatMul --activations bf16 --json"];
@@ -61,8 +64,16 @@ internal sealed class DoctorCommand : CliCommand
             checks.AddRange(gpus.Select(gpu => new DeviceCheck($"cuda:{gpu.Ordinal}", Describe(gpu), $"rt doctor --device cuda:{gpu.Ordinal}", 0, [])));
         }
 
-        context.Result(() => Json(machine, checks, absent), () => WriteText(context.Streams, machine, checks, absent));
+        var plan = asked is "cpu" or "reference" ? [] : Plan(context);
+        context.Result(() => Json(machine, checks, absent, plan), () => WriteText(context.Streams, machine, checks, absent, plan));
         return Task.FromResult(checks.Any(check => check.Failures.Count > 0) ? NumericsFailed : 0);
+    }
+
+    private IReadOnlyList<PlannedOp> Plan(CommandContext context)
+    {
+        var settings = context.DeviceSettings;
+        DType[] types = settings.Activations is { } only ? [only] : [DType.F32, DType.BF16];
+        return KernelPlan.Of(context.Get(_op), types, new GpuOptions(settings.BatchInvariant, settings.Tf32));
     }
 
     private static string Describe(CudaDeviceInfo gpu) => gpu.Target is { } target ? $"{gpu}, runs {target}" : $"{gpu}: too old, expected 8.0 or above";
@@ -117,7 +128,7 @@ internal sealed class DoctorCommand : CliCommand
         return new DeviceCheck(name, device.Description, null, done, failures);
     }
 
-    private static void WriteText(Streams streams, Dictionary<string, string> machine, List<DeviceCheck> checks, string? absent)
+    private static void WriteText(Streams streams, Dictionary<string, string> machine, List<DeviceCheck> checks, string? absent, IReadOnlyList<PlannedOp> plan)
     {
         foreach (var (name, value) in machine)
         {
@@ -142,9 +153,11 @@ internal sealed class DoctorCommand : CliCommand
         {
             streams.Out.WriteLine(failure);
         }
+
+        KernelPlan.Write(streams, plan);
     }
 
-    private static JsonObject Json(Dictionary<string, string> machine, List<DeviceCheck> checks, string? absent)
+    private static JsonObject Json(Dictionary<string, string> machine, List<DeviceCheck> checks, string? absent, IReadOnlyList<PlannedOp> plan)
     {
         var about = new JsonObject();
         foreach (var (name, value) in machine)
@@ -166,6 +179,7 @@ internal sealed class DoctorCommand : CliCommand
                 ["passed"] = check.Cases - check.Failures.Count,
                 ["failures"] = JsonReport.List(check.Failures.Select(failure => (JsonNode)JsonValue.Create(failure))),
             })),
+            ["kernels"] = KernelPlan.Json(plan),
             ["absent"] = absent is null ? new JsonArray() : new JsonArray(new JsonObject { ["name"] = "cuda", ["reason"] = absent }),
         };
     }

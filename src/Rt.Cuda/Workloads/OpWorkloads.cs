@@ -184,9 +184,7 @@ public static class OpWorkloads
         var value = fused.Heads((heads + kvHeads) * headDim, kvHeads, headDim, headDim);
         return new WorkloadRun(
             () => b.Device.AppendKv(query, key, value, batch, 0, rotary),
-            new KernelCost(
-                (long)rows * (heads + 2 * kvHeads + 1) * headDim * b.ActivationBytes, (long)rows * (heads + 2 * kvHeads) * headDim * b.ActivationBytes,
-                3L * rows * (heads + kvHeads) * headDim));
+            Kernels.AppendKv.Cost(rows, headDim, headDim, heads, kvHeads, b.ActivationBytes));
     }
 
     private static WorkloadRun Attention(WorkloadBench b)
