@@ -16,7 +16,7 @@ public sealed class AssemblerTests(ITestOutputHelper output)
         var work = entries.SelectMany(entry => Targets(entry).Select(target => (Entry: entry, Target: target))).ToArray();
         var lines = new string[work.Length];
         var faulty = new bool[work.Length];
-        Parallel.For(0, work.Length, index =>
+        Parallel.For(0, work.Length, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, index =>
         {
             var (entry, target) = work[index];
             var report = PtxAssembler.Assemble(entry.PtxText, target);
