@@ -139,33 +139,3 @@ internal readonly struct Fma32X64 : IFmaShape
 
     public static int ThreadRows => 4;
 }
-
-/// <summary>How many rows a matrix-vector product computes at once.</summary>
-internal interface IRowCount
-{
-    static abstract int Value { get; }
-}
-
-/// <summary>One row.</summary>
-internal readonly struct Rows1 : IRowCount
-{
-    public static int Value => 1;
-}
-
-/// <summary>Up to 4 rows.</summary>
-internal readonly struct Rows4 : IRowCount
-{
-    public static int Value => 4;
-}
-
-/// <summary>Up to 8 rows.</summary>
-internal readonly struct Rows8 : IRowCount
-{
-    public static int Value => 8;
-}
-
-/// <summary>Up to 16 rows.</summary>
-internal readonly struct Rows16 : IRowCount
-{
-    public static int Value => 16;
-}

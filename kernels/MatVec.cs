@@ -24,15 +24,15 @@ public static class MatVec
     /// <remarks>Grid: x = columns / 8 (4 where gated), y = splits. Group 256. Shared 256 bytes per row. Reads W once, x once per group from the caches; writes the
     /// result once; 2 rows out depth FLOPs. A row's bits do not depend on the other rows.</remarks>
     [Kernel(GroupSize, MinGroups = 1)]
-    [Instance(typeof(float), typeof(float), typeof(float), typeof(Rows1))]
-    [Instance(typeof(float), typeof(float), typeof(float), typeof(Rows4))]
-    [Instance(typeof(float), typeof(float), typeof(float), typeof(Rows8))]
-    [Instance(typeof(float), typeof(BFloat16), typeof(float), typeof(Rows1))]
-    [Instance(typeof(float), typeof(BFloat16), typeof(float), typeof(Rows4))]
-    [Instance(typeof(float), typeof(BFloat16), typeof(float), typeof(Rows8))]
-    [Instance(typeof(float), typeof(Half), typeof(float), typeof(Rows1))]
-    [Instance(typeof(float), typeof(Half), typeof(float), typeof(Rows4))]
-    [Instance(typeof(float), typeof(Half), typeof(float), typeof(Rows8))]
+    [Instance(typeof(float), typeof(float), typeof(float), typeof(Count1))]
+    [Instance(typeof(float), typeof(float), typeof(float), typeof(Count4))]
+    [Instance(typeof(float), typeof(float), typeof(float), typeof(Count8))]
+    [Instance(typeof(float), typeof(BFloat16), typeof(float), typeof(Count1))]
+    [Instance(typeof(float), typeof(BFloat16), typeof(float), typeof(Count4))]
+    [Instance(typeof(float), typeof(BFloat16), typeof(float), typeof(Count8))]
+    [Instance(typeof(float), typeof(Half), typeof(float), typeof(Count1))]
+    [Instance(typeof(float), typeof(Half), typeof(float), typeof(Count4))]
+    [Instance(typeof(float), typeof(Half), typeof(float), typeof(Count8))]
     internal static void MatVecKernel<TA, TWeight, TD, TRows>(
         [ReadOnlyView] ArrayView<TA> x, long xStride,
         [ReadOnlyView] ArrayView<TWeight> weight0, [ReadOnlyView] ArrayView<TWeight> weight1, [ReadOnlyView] ArrayView<TWeight> weight2,
@@ -43,7 +43,7 @@ public static class MatVec
         where TA : unmanaged
         where TWeight : unmanaged
         where TD : unmanaged
-        where TRows : struct, IRowCount
+        where TRows : struct, ICount
     {
         var tile = ColumnTiles.Locate(
             weight0, weight1, weight2, weightStride0, weightStride1, weightStride2, out0, out1, out2, bias0, bias1, bias2, biasTypes, gated,
@@ -114,21 +114,21 @@ public static class MatVec
     /// <remarks>Grid: x = columns / 32 (F32) or / 64, y = splits. Group 256. Shared 1 or 2 KB per row. Reads W once, x once per group from the caches; writes the
     /// result once; 2 rows out depth FLOPs. A row's bits do not depend on the other rows.</remarks>
     [Kernel(GroupSize, MinGroups = 1)]
-    [Instance(typeof(float), typeof(float), typeof(float), typeof(Rows1))]
-    [Instance(typeof(float), typeof(float), typeof(float), typeof(Rows4))]
-    [Instance(typeof(float), typeof(float), typeof(float), typeof(Rows8))]
-    [Instance(typeof(float), typeof(BFloat16), typeof(float), typeof(Rows1))]
-    [Instance(typeof(float), typeof(BFloat16), typeof(float), typeof(Rows4))]
-    [Instance(typeof(float), typeof(BFloat16), typeof(float), typeof(Rows8))]
-    [Instance(typeof(float), typeof(Half), typeof(float), typeof(Rows1))]
-    [Instance(typeof(float), typeof(Half), typeof(float), typeof(Rows4))]
-    [Instance(typeof(float), typeof(Half), typeof(float), typeof(Rows8))]
-    [Instance(typeof(BFloat16), typeof(BFloat16), typeof(BFloat16), typeof(Rows1))]
-    [Instance(typeof(BFloat16), typeof(BFloat16), typeof(BFloat16), typeof(Rows4))]
-    [Instance(typeof(BFloat16), typeof(BFloat16), typeof(BFloat16), typeof(Rows8))]
-    [Instance(typeof(Half), typeof(Half), typeof(Half), typeof(Rows1))]
-    [Instance(typeof(Half), typeof(Half), typeof(Half), typeof(Rows4))]
-    [Instance(typeof(Half), typeof(Half), typeof(Half), typeof(Rows8))]
+    [Instance(typeof(float), typeof(float), typeof(float), typeof(Count1))]
+    [Instance(typeof(float), typeof(float), typeof(float), typeof(Count4))]
+    [Instance(typeof(float), typeof(float), typeof(float), typeof(Count8))]
+    [Instance(typeof(float), typeof(BFloat16), typeof(float), typeof(Count1))]
+    [Instance(typeof(float), typeof(BFloat16), typeof(float), typeof(Count4))]
+    [Instance(typeof(float), typeof(BFloat16), typeof(float), typeof(Count8))]
+    [Instance(typeof(float), typeof(Half), typeof(float), typeof(Count1))]
+    [Instance(typeof(float), typeof(Half), typeof(float), typeof(Count4))]
+    [Instance(typeof(float), typeof(Half), typeof(float), typeof(Count8))]
+    [Instance(typeof(BFloat16), typeof(BFloat16), typeof(BFloat16), typeof(Count1))]
+    [Instance(typeof(BFloat16), typeof(BFloat16), typeof(BFloat16), typeof(Count4))]
+    [Instance(typeof(BFloat16), typeof(BFloat16), typeof(BFloat16), typeof(Count8))]
+    [Instance(typeof(Half), typeof(Half), typeof(Half), typeof(Count1))]
+    [Instance(typeof(Half), typeof(Half), typeof(Half), typeof(Count4))]
+    [Instance(typeof(Half), typeof(Half), typeof(Half), typeof(Count8))]
     internal static void MatVecInputMajorKernel<TA, TWeight, TD, TRows>(
         [ReadOnlyView] ArrayView<TA> x, long xStride,
         [ReadOnlyView] ArrayView<TWeight> weight0, [ReadOnlyView] ArrayView<TWeight> weight1, [ReadOnlyView] ArrayView<TWeight> weight2,
@@ -139,7 +139,7 @@ public static class MatVec
         where TA : unmanaged
         where TWeight : unmanaged
         where TD : unmanaged
-        where TRows : struct, IRowCount
+        where TRows : struct, ICount
     {
         var count = Vectors.Chunk<TWeight>();
         var columns = 8 * count;

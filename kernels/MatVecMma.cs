@@ -27,14 +27,14 @@ public static class MatVecMma
     /// <remarks>Grid: x = columns / 16 (8 where gated), y = splits. Group 256. Shared 5 or 10 KB. Reads W once, 16 bytes per load, x once per group from the
     /// caches; writes the result once; 2 rows out depth FLOPs. A row's bits do not depend on the other rows.</remarks>
     [Kernel(GroupSize)]
-    [Instance(typeof(BFloat16), typeof(BFloat16), typeof(Rows8))]
-    [Instance(typeof(BFloat16), typeof(BFloat16), typeof(Rows16))]
-    [Instance(typeof(BFloat16), typeof(float), typeof(Rows8))]
-    [Instance(typeof(BFloat16), typeof(float), typeof(Rows16))]
-    [Instance(typeof(Half), typeof(Half), typeof(Rows8))]
-    [Instance(typeof(Half), typeof(Half), typeof(Rows16))]
-    [Instance(typeof(Half), typeof(float), typeof(Rows8))]
-    [Instance(typeof(Half), typeof(float), typeof(Rows16))]
+    [Instance(typeof(BFloat16), typeof(BFloat16), typeof(Count8))]
+    [Instance(typeof(BFloat16), typeof(BFloat16), typeof(Count16))]
+    [Instance(typeof(BFloat16), typeof(float), typeof(Count8))]
+    [Instance(typeof(BFloat16), typeof(float), typeof(Count16))]
+    [Instance(typeof(Half), typeof(Half), typeof(Count8))]
+    [Instance(typeof(Half), typeof(Half), typeof(Count16))]
+    [Instance(typeof(Half), typeof(float), typeof(Count8))]
+    [Instance(typeof(Half), typeof(float), typeof(Count16))]
     internal static void MatVecMmaKernel<TA, TD, TRows>(
         [ReadOnlyView] ArrayView<TA> x, long xStride,
         [ReadOnlyView] ArrayView<TA> weight0, [ReadOnlyView] ArrayView<TA> weight1, [ReadOnlyView] ArrayView<TA> weight2,
@@ -44,7 +44,7 @@ public static class MatVecMma
         bool accumulate, int activation, bool gated, bool aligned)
         where TA : unmanaged
         where TD : unmanaged
-        where TRows : struct, IRowCount
+        where TRows : struct, ICount
     {
         var tile = ColumnTiles.Locate(
             weight0, weight1, weight2, weightStride0, weightStride1, weightStride2, out0, out1, out2, bias0, bias1, bias2, biasTypes, gated,

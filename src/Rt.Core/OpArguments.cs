@@ -69,7 +69,22 @@ public enum LinearAttentionForm
 /// <param name="UpdateKey">False leaves keys and their velocity as they are.</param>
 /// <param name="UpdateValue">False leaves values and their velocity as they are.</param>
 public readonly record struct MetaGradientStep(
-    double StepSize, double Momentum, DType Precision, bool UpdateKey = true, bool UpdateValue = true);
+    double StepSize, double Momentum, DType Precision, bool UpdateKey = true, bool UpdateValue = true)
+{
+    /// <summary>copy = kept, rounded to the copy's dtype, for the sides that the step updates: the update's copy as an op of its own.</summary>
+    public void CopyUpdated(IDevice device, KvLayer kept, KvLayer copy)
+    {
+        if (UpdateKey)
+        {
+            device.Copy(kept.Key, copy.Key);
+        }
+
+        if (UpdateValue)
+        {
+            device.Copy(kept.Value, copy.Value);
+        }
+    }
+}
 
 /// <summary>How a patch combines with what it meets.</summary>
 public enum PatchMode
@@ -84,4 +99,30 @@ public enum PatchMode
 /// <summary>A token whose log-probability is wanted at a row.</summary>
 /// <param name="Row">Row of the hidden states given to <see cref="IDevice.LogProbabilities"/>.</param>
 /// <param name="TokenId">Vocabulary id.</param>
-public readonly record struct TokenTarget(int Row, int TokenId);
+public readonly record struct TokenTarget(int Row, int TokenId)
+{
+    /// <summary>How many targets from the first on lie in the first <paramref name="mostRows"/> distinct rows: what is computed together.</summary>
+    /// <param name="targets">Rows in ascending order.</param>
+    /// <param name="mostRows">At least 1.</param>
+    /// <param name="rows">Receives how many distinct rows they lie in.</param>
+    public static int CountOfRows(ReadOnlySpan<TokenTarget> targets, int mostRows, out int rows)
+    {
+        rows = 0;
+        for (var i = 0; i < targets.Length; i++)
+        {
+            if (i > 0 && targets[i].Row == targets[i - 1].Row)
+            {
+                continue;
+            }
+
+            if (rows == mostRows)
+            {
+                return i;
+            }
+
+            rows++;
+        }
+
+        return targets.Length;
+    }
+}

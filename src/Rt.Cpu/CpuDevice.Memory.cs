@@ -15,7 +15,7 @@ public sealed unsafe partial class CpuDevice
     {
         if (host.DType is DType.F32 or DType.F16 or DType.BF16)
         {
-            Guard.Weights(nameof(Import), host);
+            HostGuard.Weights(nameof(Import), host);
             return host;
         }
 
@@ -33,7 +33,7 @@ public sealed unsafe partial class CpuDevice
     /// <inheritdoc/>
     public void Upload(ReadOnlySpan<double> source, Tensor destination)
     {
-        CheckLength(source.Length, destination);
+        Guard.Length(source.Length, destination);
         var next = 0;
         for (var i = 0; i < destination.Dim0; i++)
         {
@@ -51,7 +51,7 @@ public sealed unsafe partial class CpuDevice
     /// <inheritdoc/>
     public void Download(Tensor source, Span<float> destination)
     {
-        CheckLength(destination.Length, source);
+        Guard.Length(destination.Length, source);
         var next = 0;
         for (var i = 0; i < source.Dim0; i++)
         {
@@ -76,7 +76,7 @@ public sealed unsafe partial class CpuDevice
     /// <inheritdoc/>
     public void Download(Tensor source, Span<double> destination)
     {
-        CheckLength(destination.Length, source);
+        Guard.Length(destination.Length, source);
         var next = 0;
         for (var i = 0; i < source.Dim0; i++)
         {
@@ -87,14 +87,6 @@ public sealed unsafe partial class CpuDevice
                     destination[next++] = HostTensors.Load(source.HostPointer(), i * source.Stride0 + j * source.Stride1 + k, source.DType);
                 }
             }
-        }
-    }
-
-    private static void CheckLength(int length, Tensor tensor)
-    {
-        if (length != tensor.Count)
-        {
-            throw new ShapeException($"{length} host values do not fit {tensor}");
         }
     }
 }

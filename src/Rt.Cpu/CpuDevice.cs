@@ -72,9 +72,9 @@ public sealed partial class CpuDevice : IDevice
     /// <inheritdoc/>
     public void Embed(RowBatch rows, Tensor table, double scale, Tensor destination)
     {
-        Guard.Weights(nameof(Embed), table);
-        Guard.Activations(nameof(Embed), destination);
-        Guard.Fits(nameof(Embed), table.Dim0 == 1 && IsMatrix(destination, rows.RowCount, table.Columns), table, destination);
+        HostGuard.Weights(nameof(Embed), table);
+        HostGuard.Activations(nameof(Embed), destination);
+        Guard.Fits(nameof(Embed), table.Dim0 == 1 && Guard.IsMatrix(destination, rows.RowCount, table.Columns), table, destination);
         Guard.Indices(nameof(Embed), rows.TokenIds, table.Rows, table);
         _ops.Embed(rows, table, scale, destination);
     }
@@ -82,9 +82,9 @@ public sealed partial class CpuDevice : IDevice
     /// <inheritdoc/>
     public void AddPositions(RowBatch rows, Tensor table, int offset, Tensor destination)
     {
-        Guard.Weights(nameof(AddPositions), table);
-        Guard.Activations(nameof(AddPositions), destination);
-        Guard.Fits(nameof(AddPositions), table.Dim0 == 1 && IsMatrix(destination, rows.RowCount, table.Columns), table, destination);
+        HostGuard.Weights(nameof(AddPositions), table);
+        HostGuard.Activations(nameof(AddPositions), destination);
+        Guard.Fits(nameof(AddPositions), table.Dim0 == 1 && Guard.IsMatrix(destination, rows.RowCount, table.Columns), table, destination);
         foreach (var position in rows.Positions)
         {
             if ((ulong)(position + (long)offset) >= (ulong)table.Rows)
@@ -99,18 +99,18 @@ public sealed partial class CpuDevice : IDevice
     /// <inheritdoc/>
     public void Normalize(Tensor x, Norm norm, Tensor destination)
     {
-        Guard.Activations(nameof(Normalize), x);
-        Guard.Activations(nameof(Normalize), destination);
+        HostGuard.Activations(nameof(Normalize), x);
+        HostGuard.Activations(nameof(Normalize), destination);
         Guard.SameShape(nameof(Normalize), x, destination);
         if (norm.Weight is { } weight)
         {
-            Guard.Weights(nameof(Normalize), weight);
+            HostGuard.Weights(nameof(Normalize), weight);
             Guard.Fits(nameof(Normalize), weight.Count == x.Columns, x, weight);
         }
 
         if (norm.Bias is { } bias)
         {
-            Guard.Weights(nameof(Normalize), bias);
+            HostGuard.Weights(nameof(Normalize), bias);
             Guard.Fits(nameof(Normalize), bias.Count == x.Columns, x, bias);
         }
 
@@ -120,10 +120,10 @@ public sealed partial class CpuDevice : IDevice
     /// <inheritdoc/>
     public void MatMul(Tensor x, Linear linear, bool accumulate, Tensor destination)
     {
-        Guard.Activations(nameof(MatMul), x);
-        Guard.Activations(nameof(MatMul), destination);
+        HostGuard.Activations(nameof(MatMul), x);
+        HostGuard.Activations(nameof(MatMul), destination);
         CheckLinear(nameof(MatMul), x, linear);
-        Guard.Fits(nameof(MatMul), x.Dim0 == 1 && IsMatrix(destination, x.Rows, linear.Out), x, destination);
+        Guard.Fits(nameof(MatMul), x.Dim0 == 1 && Guard.IsMatrix(destination, x.Rows, linear.Out), x, destination);
         _ops.MatMul(x, linear, accumulate, destination);
     }
 
@@ -131,11 +131,11 @@ public sealed partial class CpuDevice : IDevice
     {
         foreach (ref readonly var part in linear.Parts.AsSpan())
         {
-            Guard.Weights(op, part.Weight);
+            HostGuard.Weights(op, part.Weight);
             Guard.Fits(op, part.Weight.Dim0 == 1 && part.In == x.Columns, x, part.Weight);
             if (part.Bias is { } bias)
             {
-                Guard.Weights(op, bias);
+                HostGuard.Weights(op, bias);
             }
         }
     }
@@ -143,8 +143,8 @@ public sealed partial class CpuDevice : IDevice
     /// <inheritdoc/>
     public void Activate(Tensor x, Activation activation, Tensor destination)
     {
-        Guard.Activations(nameof(Activate), x);
-        Guard.Activations(nameof(Activate), destination);
+        HostGuard.Activations(nameof(Activate), x);
+        HostGuard.Activations(nameof(Activate), destination);
         Guard.SameShape(nameof(Activate), x, destination);
         _ops.Activate(x, activation, destination);
     }
@@ -152,9 +152,9 @@ public sealed partial class CpuDevice : IDevice
     /// <inheritdoc/>
     public void Gate(Tensor gate, Tensor up, Activation activation, Tensor destination)
     {
-        Guard.Activations(nameof(Gate), gate);
-        Guard.Activations(nameof(Gate), up);
-        Guard.Activations(nameof(Gate), destination);
+        HostGuard.Activations(nameof(Gate), gate);
+        HostGuard.Activations(nameof(Gate), up);
+        HostGuard.Activations(nameof(Gate), destination);
         Guard.SameShape(nameof(Gate), gate, up);
         Guard.SameShape(nameof(Gate), gate, destination);
         _ops.Gate(gate, up, activation, destination);
@@ -163,9 +163,9 @@ public sealed partial class CpuDevice : IDevice
     /// <inheritdoc/>
     public void Add(Tensor x, Tensor y, Tensor destination)
     {
-        Guard.Activations(nameof(Add), x);
-        Guard.Activations(nameof(Add), y);
-        Guard.Activations(nameof(Add), destination);
+        HostGuard.Activations(nameof(Add), x);
+        HostGuard.Activations(nameof(Add), y);
+        HostGuard.Activations(nameof(Add), destination);
         Guard.SameShape(nameof(Add), x, y);
         Guard.SameShape(nameof(Add), x, destination);
         _ops.Add(x, y, destination);
@@ -181,7 +181,7 @@ public sealed partial class CpuDevice : IDevice
     /// <inheritdoc/>
     public void SoftCap(Tensor x, double cap)
     {
-        Guard.Activations(nameof(SoftCap), x);
+        HostGuard.Activations(nameof(SoftCap), x);
         _ops.SoftCap(x, cap);
     }
 
@@ -189,17 +189,17 @@ public sealed partial class CpuDevice : IDevice
     public void AppendKv(Tensor query, Tensor key, Tensor value, RowBatch rows, int layer, RotaryTable? rotary)
     {
         const string Op = nameof(AppendKv);
-        Guard.Activations(Op, query);
-        Guard.Activations(Op, key);
-        Guard.Activations(Op, value);
+        HostGuard.Activations(Op, query);
+        HostGuard.Activations(Op, key);
+        HostGuard.Activations(Op, value);
         Guard.SameShape(Op, key, value);
         Guard.Fits(Op, query.Dim0 == key.Dim0 && query.Dim2 == key.Dim2 && key.Dim0 == rows.RowCount, query, key);
         CheckCache(Op, key, rows, layer);
         Guard.Fits(Op, key.Dim1 == rows.Cache.KvHeads, key, rows.Cache[layer].Key);
         if (rotary is not null)
         {
-            Guard.Activations(Op, rotary.Cos);
-            Guard.Activations(Op, rotary.Sin);
+            HostGuard.Activations(Op, rotary.Cos);
+            HostGuard.Activations(Op, rotary.Sin);
             Guard.SameShape(Op, rotary.Cos, rotary.Sin);
             Guard.Fits(Op, rotary.RotaryDim <= key.Dim2 && rotary.RotaryDim % 2 == 0
                 && rotary.Cos.Dim0 == 1 && rotary.Cos.Columns == rotary.RotaryDim / 2, key, rotary.Cos);
@@ -219,24 +219,24 @@ public sealed partial class CpuDevice : IDevice
     /// <summary>The batch's caches hold heads of the query's width, and room for its sequences.</summary>
     private static void CheckCache(string op, Tensor heads, RowBatch rows, int layer)
     {
-        Guard.Activations(op, rows.Cache[layer].Key);
+        HostGuard.Activations(op, rows.Cache[layer].Key);
         Guard.Fits(op, rows.Cache.HeadDim == heads.Dim2, heads, rows.Cache[layer].Key);
         for (var i = 0; i < rows.Prefixes.Count; i++)
         {
             var prefix = rows.Prefixes[i].Cache;
-            Guard.Activations(op, prefix[layer].Key);
+            HostGuard.Activations(op, prefix[layer].Key);
             Guard.Fits(op, prefix.HeadDim == heads.Dim2 && prefix.KvHeads == rows.Cache.KvHeads, heads, prefix[layer].Key);
         }
     }
 
     private static void CheckAttention(string op, Tensor query, RowBatch rows, int layer, Tensor? slopes)
     {
-        Guard.Activations(op, query);
+        HostGuard.Activations(op, query);
         CheckCache(op, query, rows, layer);
         Guard.Fits(op, query.Dim0 == rows.RowCount && query.Dim1 % rows.Cache.KvHeads == 0, query, rows.Cache[layer].Key);
         if (slopes is { } alibi)
         {
-            Guard.Activations(op, alibi);
+            HostGuard.Activations(op, alibi);
             Guard.Fits(op, alibi.Count == query.Dim1 && alibi.IsContiguous, query, alibi);
         }
     }
@@ -245,7 +245,7 @@ public sealed partial class CpuDevice : IDevice
     public void Attention(Tensor query, RowBatch rows, int layer, in AttentionOptions options, Tensor destination)
     {
         CheckAttention(nameof(Attention), query, rows, layer, options.AlibiSlopes);
-        Guard.Activations(nameof(Attention), destination);
+        HostGuard.Activations(nameof(Attention), destination);
         Guard.SameShape(nameof(Attention), query, destination);
         _ops.Attention(query, rows, layer, options, destination);
     }
@@ -256,7 +256,7 @@ public sealed partial class CpuDevice : IDevice
     {
         const string Op = nameof(AttentionScores);
         CheckAttention(Op, query, rows, layer, options.AlibiSlopes);
-        Guard.Activations(Op, destination);
+        HostGuard.Activations(Op, destination);
         Guard.Fits(Op, query.Dim0 == destination.Dim0 && query.Dim1 == destination.Dim1, query, destination);
         foreach (ref readonly var sequence in rows.Sequences)
         {
@@ -271,7 +271,7 @@ public sealed partial class CpuDevice : IDevice
         Tensor query, RowBatch rows, int layer, double scale, LinearAttentionForm form, Tensor destination)
     {
         CheckAttention(nameof(LinearAttention), query, rows, layer, null);
-        Guard.Activations(nameof(LinearAttention), destination);
+        HostGuard.Activations(nameof(LinearAttention), destination);
         Guard.SameShape(nameof(LinearAttention), query, destination);
         _ops.LinearAttention(query, rows, layer, scale, form, destination);
     }
@@ -292,24 +292,15 @@ public sealed partial class CpuDevice : IDevice
         _ops.AccumulateMetaGradient(current, kept, velocity, step, squaredNorms);
         if (copy is { } rounded)
         {
-            CopyUpdated(kept.Key, rounded.Key, step.UpdateKey);
-            CopyUpdated(kept.Value, rounded.Value, step.UpdateValue);
-        }
-
-        void CopyUpdated(Tensor source, Tensor destination, bool updated)
-        {
-            if (updated)
-            {
-                Copy(source, destination);
-            }
+            step.CopyUpdated(this, kept, rounded);
         }
     }
 
     private static void CheckUpdate(string op, Tensor current, Tensor kept, Tensor velocity)
     {
-        Guard.Activations(op, current);
-        Guard.Activations(op, kept);
-        Guard.Activations(op, velocity);
+        HostGuard.Activations(op, current);
+        HostGuard.Activations(op, kept);
+        HostGuard.Activations(op, velocity);
         Guard.SameShape(op, current, kept);
         Guard.SameShape(op, current, velocity);
     }
@@ -318,8 +309,8 @@ public sealed partial class CpuDevice : IDevice
     public void PatchRows(Tensor x, ReadOnlySpan<int> rowIndices, Tensor vectors, PatchMode mode, double scale)
     {
         const string Op = nameof(PatchRows);
-        Guard.Activations(Op, x);
-        Guard.Activations(Op, vectors);
+        HostGuard.Activations(Op, x);
+        HostGuard.Activations(Op, vectors);
         Guard.Fits(Op, vectors.Rows == rowIndices.Length && vectors.Columns == x.Columns, x, vectors);
         Guard.Indices(Op, rowIndices, x.Rows, x);
         _ops.PatchRows(x, rowIndices, vectors, mode, scale);
@@ -329,8 +320,8 @@ public sealed partial class CpuDevice : IDevice
     public void GatherRows(Tensor x, ReadOnlySpan<int> rowIndices, Tensor destination)
     {
         const string Op = nameof(GatherRows);
-        Guard.Activations(Op, x);
-        Guard.Activations(Op, destination);
+        HostGuard.Activations(Op, x);
+        HostGuard.Activations(Op, destination);
         Guard.Fits(Op, destination.Rows == rowIndices.Length && destination.Columns == x.Columns, x, destination);
         Guard.Indices(Op, rowIndices, x.Rows, x);
         _ops.GatherRows(x, rowIndices, destination);
@@ -339,7 +330,7 @@ public sealed partial class CpuDevice : IDevice
     /// <inheritdoc/>
     public void ArgMax(Tensor x, Span<int> indices)
     {
-        Guard.Activations(nameof(ArgMax), x);
+        HostGuard.Activations(nameof(ArgMax), x);
         if (indices.Length != x.Rows || x.Columns == 0)
         {
             throw new ShapeException($"ArgMax: {indices.Length} indices do not fit {x}");
@@ -353,28 +344,11 @@ public sealed partial class CpuDevice : IDevice
         Tensor x, Linear head, double softCap, ReadOnlySpan<TokenTarget> targets, Span<double> destination)
     {
         const string Op = nameof(LogProbabilities);
-        Guard.Activations(Op, x);
+        HostGuard.Activations(Op, x);
         CheckLinear(Op, x, head);
-        if (destination.Length != targets.Length)
-        {
-            throw new ShapeException($"{Op}: {targets.Length} targets do not fit {destination.Length} results");
-        }
-
-        for (var i = 0; i < targets.Length; i++)
-        {
-            var (row, token) = targets[i];
-            if ((uint)row >= (uint)x.Rows || (uint)token >= (uint)head.Out || (i > 0 && row < targets[i - 1].Row))
-            {
-                throw new ShapeException(
-                    $"{Op}: target {i} (row {row}, token {token}) is outside {x} and a head of {head.Out} tokens, or rows do not ascend");
-            }
-        }
-
+        Guard.Targets(Op, targets, x, head, destination.Length);
         _ops.LogProbabilities(x, head, softCap, targets, destination);
     }
-
-    private static bool IsMatrix(Tensor tensor, int rows, int columns) =>
-        tensor.Dim0 == 1 && tensor.Dim1 == rows && tensor.Columns == columns;
 
     /// <inheritdoc/>
     public void Dispose()

@@ -1,5 +1,6 @@
 // Memory of the GPU device: tensors, weights copied from host memory, values in and out, lists of row indices.
 // Conversions happen on the host and round to nearest even.
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Rt.Core;
 
@@ -72,7 +73,7 @@ public sealed unsafe partial class GpuDevice
     /// <inheritdoc/>
     public void Upload(ReadOnlySpan<double> source, Tensor destination)
     {
-        CheckLength(source.Length, destination);
+        Guard.Length(source.Length, destination);
         var elementBytes = destination.DType.Bytes();
         var address = Memory(destination).Address;
         for (var done = 0; done < source.Length;)
@@ -93,42 +94,10 @@ public sealed unsafe partial class GpuDevice
     }
 
     /// <inheritdoc/>
-    public void Download(Tensor source, Span<float> destination)
-    {
-        CheckLength(destination.Length, source);
-        for (var done = 0; done < destination.Length;)
-        {
-            var bytes = Receive(source, done, out var length);
-            fixed (byte* pointer = bytes)
-            {
-                for (var k = 0; k < length; k++)
-                {
-                    destination[done + k] = (float)HostTensors.Load(pointer, k, source.DType);
-                }
-            }
-
-            done += length;
-        }
-    }
+    public void Download(Tensor source, Span<float> destination) => DownloadAs(source, destination);
 
     /// <inheritdoc/>
-    public void Download(Tensor source, Span<double> destination)
-    {
-        CheckLength(destination.Length, source);
-        for (var done = 0; done < destination.Length;)
-        {
-            var bytes = Receive(source, done, out var length);
-            fixed (byte* pointer = bytes)
-            {
-                for (var k = 0; k < length; k++)
-                {
-                    destination[done + k] = HostTensors.Load(pointer, k, source.DType);
-                }
-            }
-
-            done += length;
-        }
-    }
+    public void Download(Tensor source, Span<double> destination) => DownloadAs(source, destination);
 
     /// <summary>Writes elements as they are into a contiguous tensor with elements of that size.</summary>
     internal void UploadRaw<T>(ReadOnlySpan<T> source, in Tensor destination) where T : unmanaged
@@ -305,11 +274,21 @@ public sealed unsafe partial class GpuDevice
         return _staging.AsSpan(0, (int)bytes);
     }
 
-    private static void CheckLength(int length, in Tensor tensor)
+    private void DownloadAs<T>(Tensor source, Span<T> destination) where T : IFloatingPoint<T>
     {
-        if (length != tensor.Count)
+        Guard.Length(destination.Length, source);
+        for (var done = 0; done < destination.Length;)
         {
-            throw new ShapeException($"{length} host values do not fit {tensor}");
+            var bytes = Receive(source, done, out var length);
+            fixed (byte* pointer = bytes)
+            {
+                for (var k = 0; k < length; k++)
+                {
+                    destination[done + k] = T.CreateTruncating(HostTensors.Load(pointer, k, source.DType));
+                }
+            }
+
+            done += length;
         }
     }
 

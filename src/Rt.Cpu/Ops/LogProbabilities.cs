@@ -17,23 +17,10 @@ internal sealed unsafe partial class CpuOps<TW, TV>
     {
         for (var first = 0; first < targets.Length;)
         {
-            var last = first;
-            var rows = 0;
-            for (; last < targets.Length; last++)
-            {
-                if (last == first || targets[last].Row != targets[last - 1].Row)
-                {
-                    if (rows == HeadRows)
-                    {
-                        break;
-                    }
-
-                    rows++;
-                }
-            }
-
-            LogProbabilitiesOfRows(x, head, (float)softCap, targets[first..last], rows, destination[first..last]);
-            first = last;
+            var count = TokenTarget.CountOfRows(targets[first..], HeadRows, out var rows);
+            LogProbabilitiesOfRows(
+                x, head, (float)softCap, targets.Slice(first, count), rows, destination.Slice(first, count));
+            first += count;
         }
     }
 

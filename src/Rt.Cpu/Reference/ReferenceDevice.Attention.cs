@@ -156,16 +156,7 @@ public sealed unsafe partial class ReferenceDevice
 
         if (copy is { } rounded)
         {
-            CopyUpdated(kept.Key, rounded.Key, step.UpdateKey);
-            CopyUpdated(kept.Value, rounded.Value, step.UpdateValue);
-        }
-
-        void CopyUpdated(Tensor source, Tensor destination, bool updated)
-        {
-            if (updated)
-            {
-                Copy(source, destination);
-            }
+            step.CopyUpdated(this, kept, rounded);
         }
     }
 

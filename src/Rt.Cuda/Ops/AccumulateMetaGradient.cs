@@ -83,8 +83,8 @@ public sealed partial class GpuDevice
     /// <summary>Keys and values of one dtype, shape and strides.</summary>
     private void CheckPair(string op, KvLayer layer, in Tensor shape, DType type)
     {
-        Guard.Weights(op, this, layer.Key);
-        Guard.Weights(op, this, layer.Value);
+        GpuGuard.Weights(op, this, layer.Key);
+        GpuGuard.Weights(op, this, layer.Value);
         Guard.SameShape(op, layer.Key, shape);
         Guard.SameShape(op, layer.Value, shape);
         Guard.Fits(

@@ -21,8 +21,8 @@ public sealed partial class GpuDevice
         var rotaryDim = rotary?.RotaryDim ?? 0;
         if (rotary is not null)
         {
-            Guard.Activations(Op, this, rotary.Cos);
-            Guard.Activations(Op, this, rotary.Sin);
+            GpuGuard.Activations(Op, this, rotary.Cos);
+            GpuGuard.Activations(Op, this, rotary.Sin);
             Guard.Fits(
                 Op, rotaryDim % 2 == 0 && rotaryDim <= query.Columns && rotary.Cos.Columns == rotaryDim / 2 && rotary.Cos.Stride1 == rotary.Sin.Stride1,
                 rotary.Cos, query);

@@ -11,7 +11,7 @@ public sealed partial class GpuDevice
     /// <inheritdoc/>
     public void ArgMax(Tensor x, Span<int> indices)
     {
-        Guard.Activations(nameof(ArgMax), this, x);
+        GpuGuard.Activations(nameof(ArgMax), this, x);
         if (indices.Length != x.Rows || x.Columns == 0)
         {
             throw new ShapeException($"ArgMax: {indices.Length} indices do not fit {x}");
@@ -47,7 +47,7 @@ public sealed partial class GpuDevice
     /// <inheritdoc/>
     public void TopK(Tensor x, int count, Span<float> values, Span<int> indices)
     {
-        Guard.Activations(nameof(TopK), this, x);
+        GpuGuard.Activations(nameof(TopK), this, x);
         LargestElements.Check(x, count, values, indices);
         if (count > Kernels.TopK.Largest || x.Dim0 != 1)
         {

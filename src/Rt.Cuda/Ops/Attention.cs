@@ -246,7 +246,7 @@ public sealed partial class GpuDevice
     /// <summary>[rows, heads, head_dim] of the batch, and a cache of that head dim whose heads divide the query's.</summary>
     private void CheckHeads(string op, in Tensor tensor, RowBatch rows, KvCache cache)
     {
-        Guard.Activations(op, this, tensor);
+        GpuGuard.Activations(op, this, tensor);
         if (tensor.Dim0 != rows.RowCount || tensor.Columns != cache.HeadDim || tensor.Columns > MostHeadDim || tensor.Dim1 % cache.KvHeads != 0
             || tensor.Stride1 > int.MaxValue)
         {
@@ -268,7 +268,7 @@ public sealed partial class GpuDevice
     {
         if (options.AlibiSlopes is { } slopes)
         {
-            Guard.Activations(op, this, slopes);
+            GpuGuard.Activations(op, this, slopes);
             Guard.Fits(op, slopes.Count == query.Dim1 && slopes.IsContiguous, slopes, query);
         }
     }

@@ -12,7 +12,7 @@ public sealed partial class GpuDevice
         const string Op = nameof(AttentionScores);
         CheckHeads(Op, query, rows, rows.Cache);
         CheckOptions(Op, options, query);
-        Guard.Activations(Op, this, destination);
+        GpuGuard.Activations(Op, this, destination);
         Guard.Fits(Op, destination.Dim0 == query.Dim0 && destination.Dim1 == query.Dim1, query, destination);
         if (rows.RowCount == 0)
         {

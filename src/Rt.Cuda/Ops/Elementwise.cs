@@ -10,8 +10,8 @@ public sealed partial class GpuDevice
     /// <inheritdoc/>
     public void Activate(Tensor x, Activation activation, Tensor destination)
     {
-        Guard.Activations(nameof(Activate), this, x);
-        Guard.Activations(nameof(Activate), this, destination);
+        GpuGuard.Activations(nameof(Activate), this, x);
+        GpuGuard.Activations(nameof(Activate), this, destination);
         Guard.SameShape(nameof(Activate), x, destination);
         var unused = x;
         MergeRows(ref x, ref destination, ref unused);
@@ -24,9 +24,9 @@ public sealed partial class GpuDevice
     /// <inheritdoc/>
     public void Gate(Tensor gate, Tensor up, Activation activation, Tensor destination)
     {
-        Guard.Activations(nameof(Gate), this, gate);
-        Guard.Activations(nameof(Gate), this, up);
-        Guard.Activations(nameof(Gate), this, destination);
+        GpuGuard.Activations(nameof(Gate), this, gate);
+        GpuGuard.Activations(nameof(Gate), this, up);
+        GpuGuard.Activations(nameof(Gate), this, destination);
         Guard.SameShape(nameof(Gate), gate, up);
         Guard.SameShape(nameof(Gate), gate, destination);
         MergeRows(ref gate, ref up, ref destination);
@@ -40,9 +40,9 @@ public sealed partial class GpuDevice
     /// <inheritdoc/>
     public void Add(Tensor x, Tensor y, Tensor destination)
     {
-        Guard.Activations(nameof(Add), this, x);
-        Guard.Activations(nameof(Add), this, y);
-        Guard.Activations(nameof(Add), this, destination);
+        GpuGuard.Activations(nameof(Add), this, x);
+        GpuGuard.Activations(nameof(Add), this, y);
+        GpuGuard.Activations(nameof(Add), this, destination);
         Guard.SameShape(nameof(Add), x, y);
         Guard.SameShape(nameof(Add), x, destination);
         MergeRows(ref x, ref y, ref destination);
@@ -56,7 +56,7 @@ public sealed partial class GpuDevice
     /// <inheritdoc/>
     public void SoftCap(Tensor x, double cap)
     {
-        Guard.Activations(nameof(SoftCap), this, x);
+        GpuGuard.Activations(nameof(SoftCap), this, x);
         var unused = x;
         var unusedToo = x;
         MergeRows(ref x, ref unused, ref unusedToo);
@@ -69,8 +69,8 @@ public sealed partial class GpuDevice
     /// <inheritdoc/>
     public void Copy(Tensor source, Tensor destination)
     {
-        Guard.Weights(nameof(Copy), this, source);
-        Guard.Weights(nameof(Copy), this, destination);
+        GpuGuard.Weights(nameof(Copy), this, source);
+        GpuGuard.Weights(nameof(Copy), this, destination);
         Guard.SameShape(nameof(Copy), source, destination);
         var unused = source;
         MergeRows(ref source, ref destination, ref unused);

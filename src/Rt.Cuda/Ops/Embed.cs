@@ -9,8 +9,8 @@ public sealed partial class GpuDevice
     /// <inheritdoc/>
     public void Embed(RowBatch rows, Tensor table, double scale, Tensor destination)
     {
-        Guard.Weights(nameof(Embed), this, table);
-        Guard.Activations(nameof(Embed), this, destination);
+        GpuGuard.Weights(nameof(Embed), this, table);
+        GpuGuard.Activations(nameof(Embed), this, destination);
         Guard.Fits(nameof(Embed), table.Dim0 == 1 && Guard.IsMatrix(destination, rows.RowCount, table.Columns), table, destination);
         Guard.Indices(nameof(Embed), rows.TokenIds, table.Rows, table);
         var count = Chunk(ActivationType, table.DType);
@@ -23,8 +23,8 @@ public sealed partial class GpuDevice
     /// <inheritdoc/>
     public void AddPositions(RowBatch rows, Tensor table, int offset, Tensor destination)
     {
-        Guard.Weights(nameof(AddPositions), this, table);
-        Guard.Activations(nameof(AddPositions), this, destination);
+        GpuGuard.Weights(nameof(AddPositions), this, table);
+        GpuGuard.Activations(nameof(AddPositions), this, destination);
         Guard.Fits(nameof(AddPositions), table.Dim0 == 1 && Guard.IsMatrix(destination, rows.RowCount, table.Columns), table, destination);
         foreach (var position in rows.Positions)
         {

@@ -13,8 +13,8 @@ public sealed partial class GpuDevice
     public void GatherRows(Tensor x, ReadOnlySpan<int> rowIndices, Tensor destination)
     {
         const string Op = nameof(GatherRows);
-        Guard.Activations(Op, this, x);
-        Guard.Activations(Op, this, destination);
+        GpuGuard.Activations(Op, this, x);
+        GpuGuard.Activations(Op, this, destination);
         Guard.Fits(Op, destination.Rows == rowIndices.Length && destination.Columns == x.Columns, x, destination);
         Guard.Indices(Op, rowIndices, x.Rows, x);
         if (rowIndices.IsEmpty)
@@ -34,8 +34,8 @@ public sealed partial class GpuDevice
     public void PatchRows(Tensor x, ReadOnlySpan<int> rowIndices, Tensor vectors, PatchMode mode, double scale)
     {
         const string Op = nameof(PatchRows);
-        Guard.Activations(Op, this, x);
-        Guard.Activations(Op, this, vectors);
+        GpuGuard.Activations(Op, this, x);
+        GpuGuard.Activations(Op, this, vectors);
         Guard.Fits(Op, vectors.Rows == rowIndices.Length && vectors.Columns == x.Columns, x, vectors);
         Guard.Indices(Op, rowIndices, x.Rows, x);
         if (rowIndices.IsEmpty)

@@ -18,42 +18,16 @@ public sealed partial class GpuDevice
         Tensor x, Linear head, double softCap, ReadOnlySpan<TokenTarget> targets, Span<double> destination)
     {
         const string Op = nameof(LogProbabilities);
-        Guard.Activations(Op, this, x);
+        GpuGuard.Activations(Op, this, x);
         CheckLinear(Op, x, head);
-        if (destination.Length != targets.Length)
-        {
-            throw new ShapeException($"{Op}: {targets.Length} targets do not fit {destination.Length} results");
-        }
-
-        for (var i = 0; i < targets.Length; i++)
-        {
-            var (row, token) = targets[i];
-            if ((uint)row >= (uint)x.Rows || (uint)token >= (uint)head.Out || (i > 0 && row < targets[i - 1].Row))
-            {
-                throw new ShapeException(
-                    $"{Op}: target {i} (row {row}, token {token}) is outside {x} and a head of {head.Out} tokens, or rows do not ascend");
-            }
-        }
+        Guard.Targets(Op, targets, x, head, destination.Length);
 
         for (var first = 0; first < targets.Length;)
         {
-            var last = first;
-            var rows = 0;
-            for (; last < targets.Length; last++)
-            {
-                if (last == first || targets[last].Row != targets[last - 1].Row)
-                {
-                    if (rows == HeadRows)
-                    {
-                        break;
-                    }
-
-                    rows++;
-                }
-            }
-
-            LogProbabilitiesOfRows(x, head, (float)softCap, targets[first..last], rows, destination[first..last]);
-            first = last;
+            var count = TokenTarget.CountOfRows(targets[first..], HeadRows, out var rows);
+            LogProbabilitiesOfRows(
+                x, head, (float)softCap, targets.Slice(first, count), rows, destination.Slice(first, count));
+            first += count;
         }
     }
 

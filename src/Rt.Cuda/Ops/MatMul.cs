@@ -13,8 +13,8 @@ public sealed partial class GpuDevice
     /// <inheritdoc/>
     public void MatMul(Tensor x, Linear linear, bool accumulate, Tensor destination)
     {
-        Guard.Activations(nameof(MatMul), this, x);
-        Guard.Activations(nameof(MatMul), this, destination);
+        GpuGuard.Activations(nameof(MatMul), this, x);
+        GpuGuard.Activations(nameof(MatMul), this, destination);
         CheckLinear(nameof(MatMul), x, linear);
         Guard.Fits(nameof(MatMul), x.Dim0 == 1 && Guard.IsMatrix(destination, x.Rows, linear.Out), x, destination);
         Product(x, linear.Parts, accumulate, destination);
@@ -25,8 +25,8 @@ public sealed partial class GpuDevice
     public void MatMulActivate(Tensor x, Linear linear, Activation activation, bool gated, Tensor inner)
     {
         const string Op = nameof(MatMulActivate);
-        Guard.Activations(Op, this, x);
-        Guard.Activations(Op, this, inner);
+        GpuGuard.Activations(Op, this, x);
+        GpuGuard.Activations(Op, this, inner);
         CheckLinear(Op, x, linear);
         Guard.Fits(Op, x.Dim0 == 1 && Guard.IsMatrix(inner, x.Rows, linear.Out) && (!gated || linear.Out % 2 == 0), x, inner);
         var code = 1 + (int)activation;
@@ -85,11 +85,11 @@ public sealed partial class GpuDevice
     {
         foreach (ref readonly var part in linear.Parts.AsSpan())
         {
-            Guard.Weights(op, this, part.Weight);
+            GpuGuard.Weights(op, this, part.Weight);
             Guard.Fits(op, part.Weight.Dim0 == 1 && part.In == x.Columns, x, part.Weight);
             if (part.Bias is { } bias)
             {
-                Guard.Weights(op, this, bias);
+                GpuGuard.Weights(op, this, bias);
                 Guard.Fits(op, bias.IsContiguous, x, bias);
             }
         }

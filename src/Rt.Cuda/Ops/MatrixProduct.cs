@@ -142,13 +142,13 @@ public sealed partial class GpuDevice
             if (tensorCores && halves && !product.InputMajor && product.Rows <= MostMmaRows)
             {
                 return new ProductPlan(
-                    Kernel(nameof(MatVecMma.MatVecMmaKernel), ElementOf(a), ElementOf(d), product.Rows <= 8 ? typeof(Rows8) : typeof(Rows16)),
+                    Kernel(nameof(MatVecMma.MatVecMmaKernel), ElementOf(a), ElementOf(d), product.Rows <= 8 ? typeof(Count8) : typeof(Count16)),
                     MostMmaRows, MatVecMma.Columns, 0, 128, 512);
             }
 
             if (product.Rows <= MostFmaRows && d == a && (a == DType.F32 || (halves && product.InputMajor)))
             {
-                var rows = product.Rows == 1 ? typeof(Rows1) : product.Rows <= 4 ? typeof(Rows4) : typeof(Rows8);
+                var rows = product.Rows == 1 ? typeof(Count1) : product.Rows <= 4 ? typeof(Count4) : typeof(Count8);
                 return product.InputMajor
                     ? new ProductPlan(
                         Kernel(nameof(MatVec.MatVecInputMajorKernel), ElementOf(a), ElementOf(w), ElementOf(d), rows),

@@ -15,22 +15,22 @@ public sealed partial class GpuDevice
     /// <inheritdoc/>
     public void Normalize(Tensor x, Norm norm, Tensor destination)
     {
-        Guard.Activations(nameof(Normalize), this, x);
+        GpuGuard.Activations(nameof(Normalize), this, x);
         Normalize(nameof(Normalize), x, null, norm, destination);
     }
 
     /// <inheritdoc/>
     public void AddNormalize(Tensor x, Tensor y, Norm norm, Tensor destination)
     {
-        Guard.Activations(nameof(AddNormalize), this, x);
-        Guard.Activations(nameof(AddNormalize), this, y);
+        GpuGuard.Activations(nameof(AddNormalize), this, x);
+        GpuGuard.Activations(nameof(AddNormalize), this, y);
         Guard.SameShape(nameof(AddNormalize), x, y);
         Normalize(nameof(AddNormalize), x, y, norm, destination);
     }
 
     private void Normalize(string op, Tensor x, Tensor? added, Norm norm, Tensor destination)
     {
-        Guard.Activations(op, this, destination);
+        GpuGuard.Activations(op, this, destination);
         Guard.SameShape(op, x, destination);
         using var scratch = Scratch();
         var weight = CheckNormWeight(op, x, norm.Weight);
@@ -59,7 +59,7 @@ public sealed partial class GpuDevice
     {
         if (tensor is { } weight)
         {
-            Guard.Weights(op, this, weight);
+            GpuGuard.Weights(op, this, weight);
             Guard.Fits(op, weight.Count == x.Columns && weight.IsContiguous, x, weight);
         }
 
