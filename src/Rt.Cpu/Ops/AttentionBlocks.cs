@@ -184,11 +184,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         var k = from;
         for (; k + 4 <= to; k += 4)
         {
-            if (k < nextCount)
-            {
-                FetchRows(next + k * stride, stride, headDim);
-            }
-
+            Prefetch.Rows((byte*)(next + k * stride), stride * sizeof(float), Math.Min(4, nextCount - k), headDim * sizeof(float));
             Dot1x4<WeightF32>(paddedQuery, 0, (byte*)(key + k * stride), stride, headDim, scores + k);
         }
 
@@ -255,28 +251,13 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         var k = from;
         for (; k + 4 <= to; k += 4)
         {
-            if (k < nextCount)
-            {
-                FetchRows(next + k * stride, stride, headDim);
-            }
-
+            Prefetch.Rows((byte*)(next + k * stride), stride * sizeof(float), Math.Min(4, nextCount - k), headDim * sizeof(float));
             AddFour1<WeightF32>(weights + k, (byte*)(value + k * stride), stride, headDim, output);
         }
 
         for (; k < to; k++)
         {
             AddOne<WeightF32>(weights[k], (byte*)(value + k * stride), headDim, output);
-        }
-    }
-
-    /// <summary>Asks for four rows of keys or values.</summary>
-    private static void FetchRows(float* rows, nint stride, int headDim)
-    {
-        const int LineFloats = 16;
-        for (nint d = 0; d < headDim; d += LineFloats)
-        {
-            var first = (byte*)(rows + d);
-            FetchFour(first, first + stride * sizeof(float), first + 2 * stride * sizeof(float), first + 3 * stride * sizeof(float));
         }
     }
 }

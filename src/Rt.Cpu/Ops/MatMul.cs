@@ -20,6 +20,9 @@ internal unsafe struct MatMulPart
 
     /// <summary>Outputs that one chunk computes, and the part's first chunk.</summary>
     public int ChunkOut, FirstChunk;
+
+    /// <summary>[slabs, rows, padded columns] sums over slabs of k; null where a chunk sums over all of k.</summary>
+    public float* SlabSums;
 }
 
 /// <summary>A linear map and its packed argument.</summary>
@@ -32,6 +35,9 @@ internal unsafe struct MatMulPlan
 
     /// <summary>Whether [out, in] parts run as dot products, and [in, out] parts as sums of rows; else as packed tiles.</summary>
     public bool Dot, RowSums;
+
+    /// <summary>Slabs of k of [in, out] parts; 0 where chunks are made of outputs.</summary>
+    public int Slabs;
 
     /// <summary>x [rows, PaddedIn], zeros after In; for dot products and sums of rows.</summary>
     public float* PaddedRows;
@@ -76,6 +82,13 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             DestinationStride = (nint)destination.Stride1,
         };
         pool.Run(ref job, plan.ChunkCount);
+        for (var p = 0; p < plan.PartCount; p++)
+        {
+            if (plan.Parts[p].SlabSums != null)
+            {
+                StoreSlabs(plan, plan.Parts[p], job.Destination + plan.Parts[p].Column, job.DestinationStride, accumulate);
+            }
+        }
     }
 
     /// <summary>Chooses the form, lays the parts out in chunks and reserves scratch.</summary>
@@ -93,17 +106,21 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             Dot = batchInvariant || rows <= MaxDotRows,
             RowSums = rows <= MaxSumRows,
             PaddedIn = (linear.In + TW.Count - 1) / TW.Count * TW.Count,
+            // Packed rows would sum the same outputs in another order.
+            Slabs = !batchInvariant && rows <= MaxSlabRows && chunkOut == 0 ? SlabsOf(linear.In) : 0,
         };
-        var biasFloats = 0L;
+        var (biasFloats, slabFloats) = (0L, 0L);
         foreach (var part in linear.Parts)
         {
             biasFloats += part.Bias is null ? 0 : part.Out;
+            slabFloats += part.InputMajor ? (long)plan.Slabs * rows * PaddedColumns(part.Out) : 0;
         }
 
         var partBytes = (sizeof(MatMulPart) * plan.PartCount + 63) & ~63;
-        var memory = workspace.Parts.Bytes(partBytes + biasFloats * sizeof(float));
+        var memory = workspace.Parts.Bytes(partBytes + (biasFloats + slabFloats) * sizeof(float) + 64);
         plan.Parts = (MatMulPart*)memory;
-        var biases = (float*)(memory + partBytes);
+        var slabSums = (float*)(memory + partBytes);
+        var biases = slabSums + slabFloats;
         var column = 0;
         var scratch = 0L;
         for (var p = 0; p < plan.PartCount; p++)
@@ -126,8 +143,19 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                 biases += part.Out;
             }
 
-            part.ChunkOut = chunkOut > 0 ? chunkOut : ChunkOutputs(plan, part.InputMajor, linear.Out);
-            plan.ChunkCount += (part.Out + part.ChunkOut - 1) / part.ChunkOut;
+            if (part.InputMajor && plan.Slabs > 0)
+            {
+                part.SlabSums = slabSums;
+                slabSums += (long)plan.Slabs * rows * PaddedColumns(part.Out);
+                part.ChunkOut = SlabOutputs(plan, part.Out);
+            }
+            else
+            {
+                part.ChunkOut = chunkOut > 0 ? chunkOut : ChunkOutputs(plan, part.InputMajor, linear.Out);
+            }
+
+            plan.ChunkCount += (part.Out + part.ChunkOut - 1) / part.ChunkOut * (part.SlabSums == null ? 1 : plan.Slabs);
+
             scratch = Math.Max(scratch, BlockScratchFloats(plan, part));
             column += part.Out;
         }
@@ -262,6 +290,12 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             }
 
             ref var part = ref Plan.Parts[p];
+            if (part.SlabSums != null)
+            {
+                SumSlab(Plan, part, chunk - part.FirstChunk, worker);
+                return;
+            }
+
             var first = (chunk - part.FirstChunk) * part.ChunkOut;
             var last = Math.Min(part.Out, first + part.ChunkOut);
             MatMulBlock(

@@ -61,9 +61,16 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                     Widening.Copy<TW, TV, TE>(w, i * part.Stride + k, count, widened + i * WideStride);
                 }
 
+                // While these rows pass, the same depth of the next four weight rows comes in.
+                var next = w + (4 * part.Stride + k) * TE.Bytes;
+                var nextRows = n + 8 <= last ? 4 : 0;
+                var asked = 0;
                 for (var row = 0; row < rows;)
                 {
                     var taken = TakeRows(rows - row);
+                    var due = nextRows * (row + taken) / rows;
+                    Prefetch.Rows(next + asked * part.Stride * TE.Bytes, part.Stride * TE.Bytes, due - asked, count * TE.Bytes);
+                    asked = due;
                     var from = x + (nint)row * plan.PaddedIn + k;
                     var lanes = scratch + row * 4 * TW.Count;
                     if (wide)

@@ -11,7 +11,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
     private const int PackedOutputs = 64;
 
     /// <summary>Most panels of rows whose depth-wide slice stays in the second-level cache.</summary>
-    private const int PanelsPerBlock = 10;
+    private const int PanelsPerBlock = 11;
 
     /// <summary>Lanes of a full panel.</summary>
     private static int PanelLanes => Tile.MaxVectors * TW.Count;

@@ -1,15 +1,74 @@
 // Products with W [in, out] (GPT-2's Conv1D) for few rows: y += x[k] * W[k], four rows of W at a time, streamed as they lie.
-// Each output sums over k in ascending order, as the packed form does, so both give the same bits.
+// Each output sums over k in ascending order, as the packed form does, so both give the same bits; slabs of k, for the fewest rows, do not.
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
+using Rt.Core;
 
 namespace Rt.Cpu;
 
 internal sealed unsafe partial class CpuOps<TW, TV>
 {
+    /// <summary>Most rows whose sums over a slab of k stay in the first-level cache: their weights are read as one stream.</summary>
+    private const int MaxSlabRows = 2;
+
+    /// <summary>Rows of W in a slab, and most slabs: they follow from the shape alone, so that sums do not depend on threads.</summary>
+    private const int SlabDepth = 192, MaxSlabs = 16;
+
     private static int PaddedColumns(int columns) => (columns + TW.Count - 1) / TW.Count * TW.Count;
 
     private static long RowSumsScratch(int rows, int columns) => (rows + 4L) * PaddedColumns(columns);
+
+    private static int SlabsOf(int rows) => Math.Clamp(rows / SlabDepth, 1, MaxSlabs);
+
+    /// <summary>Outputs of one slab that a chunk sums: all of them, unless there are more threads than slabs.</summary>
+    private int SlabOutputs(in MatMulPlan plan, int outputs)
+    {
+        var blocks = pool.Threads <= plan.Slabs ? 1 : (2 * pool.Threads + plan.Slabs - 1) / plan.Slabs;
+        return Math.Max(PanelLanes, PaddedColumns((outputs + blocks - 1) / blocks));
+    }
+
+    /// <summary>One slab of k of some outputs of one part: into its place among the partial sums.</summary>
+    private static void SumSlab(in MatMulPlan plan, in MatMulPart part, int chunk, int worker)
+    {
+        var slab = chunk % plan.Slabs;
+        var first = chunk / plan.Slabs * part.ChunkOut;
+        var columns = Math.Min(part.ChunkOut, part.Out - first);
+        nint sumStride = PaddedColumns(part.Out);
+        // A multiple of four rows, as many as the kernel takes at once.
+        var depth = ((plan.In + plan.Slabs - 1) / plan.Slabs + 3) / 4 * 4;
+        var from = Math.Min(plan.In, slab * depth);
+        var to = Math.Min(plan.In, from + depth);
+        var sums = part.SlabSums + slab * plan.Rows * sumStride + first;
+        var widened = (float*)(plan.Scratch + worker * plan.ScratchStride);
+        switch (part.Type)
+        {
+            case DType.F32: SumRows<WeightF32>(plan, part, from, to, first, columns, sums, sumStride, widened); break;
+            case DType.F16: SumRows<WeightF16>(plan, part, from, to, first, columns, sums, sumStride, widened); break;
+            case DType.BF16: SumRows<WeightBF16>(plan, part, from, to, first, columns, sums, sumStride, widened); break;
+            default: throw new ShapeException($"the cpu device does not compute with {part.Type} weights");
+        }
+    }
+
+    /// <summary>output [rows, out] of one part = the sums of its slabs, in ascending order, and the bias.</summary>
+    private static void StoreSlabs(in MatMulPlan plan, in MatMulPart part, float* output, nint stride, bool accumulate)
+    {
+        nint sumStride = PaddedColumns(part.Out);
+        for (var row = 0; row < plan.Rows; row++)
+        {
+            var sums = part.SlabSums + row * sumStride;
+            for (nint n = 0; n < sumStride; n += TW.Count)
+            {
+                var sum = TW.Load(sums + n);
+                for (var slab = 1; slab < plan.Slabs; slab++)
+                {
+                    sum = TW.Add(sum, TW.Load(sums + slab * plan.Rows * sumStride + n));
+                }
+
+                TW.Store(sum, sums + n);
+            }
+
+            StoreRow(sums, part.Bias, part.Out, output + row * stride, accumulate);
+        }
+    }
 
     private static void RowSumsBlock<TE>(
         in MatMulPlan plan, in MatMulPart part, int first, int last, float* output, nint stride, bool accumulate, float* scratch)
@@ -17,13 +76,30 @@ internal sealed unsafe partial class CpuOps<TW, TV>
     {
         var columns = last - first;
         nint sumStride = PaddedColumns(columns);
-        new Span<float>(scratch, (int)(plan.Rows * sumStride)).Clear();
+        SumRows<TE>(plan, part, 0, plan.In, first, columns, scratch, sumStride, scratch + plan.Rows * sumStride);
+        for (var row = 0; row < plan.Rows; row++)
+        {
+            StoreRow(scratch + row * sumStride, part.Bias == null ? null : part.Bias + first, columns, output + row * stride, accumulate);
+        }
+    }
+
+    /// <summary>sums [rows, columns] = x[k] * W[k] over k from <paramref name="from"/> to <paramref name="to"/>, in ascending order.</summary>
+    /// <param name="widened">Room for four rows of sums.</param>
+    private static void SumRows<TE>(
+        in MatMulPlan plan, in MatMulPart part, int from, int to, int first, int columns, float* sums, nint sumStride, float* widened)
+        where TE : IWeightType
+    {
+        for (var row = 0; row < plan.Rows; row++)
+        {
+            new Span<float>(sums + row * sumStride, columns).Clear();
+        }
+
         var wide = WidenFirst<TE>(plan.Rows);
-        var widened = scratch + plan.Rows * sumStride;
-        var k = 0;
-        for (; k + 4 <= plan.In; k += 4)
+        var k = from;
+        for (; k + 4 <= to; k += 4)
         {
             var w = part.Weight + (k * part.Stride + first) * TE.Bytes;
+            Prefetch.Rows(w + 4 * part.Stride * TE.Bytes, part.Stride * TE.Bytes, Math.Min(4, to - k - 4), columns * TE.Bytes);
             if (wide)
             {
                 for (var i = 0; i < 4; i++)
@@ -31,27 +107,22 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                     Widening.Copy<TW, TV, TE>(w, i * part.Stride, columns, widened + i * sumStride);
                 }
 
-                AddFour<WeightF32>(plan, k, (byte*)widened, sumStride, columns, scratch, sumStride);
+                AddFour<WeightF32>(plan, k, (byte*)widened, sumStride, columns, sums, sumStride);
             }
             else
             {
-                AddFour<TE>(plan, k, w, part.Stride, columns, scratch, sumStride);
+                AddFour<TE>(plan, k, w, part.Stride, columns, sums, sumStride);
             }
         }
 
-        for (; k < plan.In; k++)
+        for (; k < to; k++)
         {
             for (var row = 0; row < plan.Rows; row++)
             {
                 AddOne<TE>(
                     plan.PaddedRows[(nint)row * plan.PaddedIn + k],
-                    part.Weight + (k * part.Stride + first) * TE.Bytes, columns, scratch + row * sumStride);
+                    part.Weight + (k * part.Stride + first) * TE.Bytes, columns, sums + row * sumStride);
             }
-        }
-
-        for (var row = 0; row < plan.Rows; row++)
-        {
-            StoreRow(scratch + row * sumStride, part.Bias == null ? null : part.Bias + first, columns, output + row * stride, accumulate);
         }
     }
 
@@ -111,29 +182,15 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         }
     }
 
-    /// <summary>Asks for the next four rows of W while these are added: a chunk's rows are too short for the hardware to follow.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void FetchFour(byte* w0, byte* w1, byte* w2, byte* w3)
-    {
-        if (Sse.IsSupported)
-        {
-            Sse.Prefetch0(w0);
-            Sse.Prefetch0(w1);
-            Sse.Prefetch0(w2);
-            Sse.Prefetch0(w3);
-        }
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddFour1<TE>(
         float* x, byte* w0, long wStride, int columns, float* sums) where TE : IWeightType
     {
         byte* w1 = w0 + wStride * TE.Bytes, w2 = w1 + wStride * TE.Bytes, w3 = w2 + wStride * TE.Bytes;
         TV b00 = TW.Create(x[0]), b01 = TW.Create(x[1]), b02 = TW.Create(x[2]), b03 = TW.Create(x[3]);
-        nint whole = columns / TW.Count * TW.Count, next = 4 * (nint)wStride * TE.Bytes;
+        nint whole = columns / TW.Count * TW.Count;
         for (nint n = 0; n < whole; n += TW.Count)
         {
-            FetchFour(w0 + next + n * TE.Bytes, w1 + next + n * TE.Bytes, w2 + next + n * TE.Bytes, w3 + next + n * TE.Bytes);
             TV v0 = TE.Load<TW, TV>(w0, n), v1 = TE.Load<TW, TV>(w1, n), v2 = TE.Load<TW, TV>(w2, n), v3 = TE.Load<TW, TV>(w3, n);
             var sum = TW.MultiplyAdd(b01, v1, TW.MultiplyAdd(b00, v0, TW.Load(sums + n)));
             TW.Store(TW.MultiplyAdd(b03, v3, TW.MultiplyAdd(b02, v2, sum)), sums + n);

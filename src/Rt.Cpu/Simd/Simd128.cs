@@ -25,31 +25,21 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     public static void Store(Vector128<float> value, float* destination) => value.Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<uint> LoadWidened(ushort* source) =>
-        Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)source).AsUInt16());
+    private static Vector128<int> LoadSignExtended(ushort* source) =>
+        Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(long*)source).AsInt16());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> LoadBFloat16(ushort* source) => (LoadWidened(source) << 16).AsSingle();
+    public static Vector128<float> LoadBFloat16(ushort* source) => (LoadSignExtended(source) << 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> LoadFloat16(ushort* source) => WidenFloat16(LoadWidened(source));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> WidenFloat16(Vector128<uint> half)
+    public static Vector128<float> LoadFloat16(ushort* source)
     {
-        var magnitude = (half & Vector128.Create(0x7FFFu)) << 13;
-        var sign = (half & Vector128.Create(0x8000u)) << 16;
-        // Rebias the exponent from 15 to 127; infinities and NaN once more, so that it becomes 255.
-        var normal = magnitude + Vector128.Create(112u << 23);
-        var special = normal + Vector128.Create(112u << 23);
-        // A subnormal is mantissa * 2^-24: put the mantissa under the exponent of 2^-14, then take 2^-14 away.
-        var subnormal = ((magnitude + Vector128.Create(113u << 23)).AsSingle()
-            - Vector128.Create(113u << 23).AsSingle()).AsUInt32();
-        var result = Vector128.ConditionalSelect(
-            Vector128.LessThan(magnitude, Vector128.Create(1u << 23)), subnormal, normal);
-        result = Vector128.ConditionalSelect(
-            Vector128.GreaterThanOrEqual(magnitude, Vector128.Create(31u << 23)), special, result);
-        return (result | sign).AsSingle();
+        // Sign, exponent and mantissa move to their places; the product rebiases the exponent from 15 to 127 and makes subnormals normal.
+        var bits = (LoadSignExtended(source) << 13) & Vector128.Create(unchecked((int)0x8FFFE000));
+        var value = bits.AsSingle() * Vector128.Create(WeightF16.Rebias);
+        // Infinities and NaN came out as 2^16 and more: their exponent has all bits.
+        return Vector128.ConditionalSelect(
+            Vector128.GreaterThanOrEqual(Vector128.Abs(value), Vector128.Create(65536f)), (value.AsInt32() | Vector128.Create(0x7F800000)).AsSingle(), value);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -26,31 +26,21 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     public static void Store(Vector256<float> value, float* destination) => value.Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<uint> LoadWidened(ushort* source) =>
-        Avx2.ConvertToVector256Int32(Vector128.Load(source)).AsUInt32();
+    private static Vector256<int> LoadSignExtended(ushort* source) =>
+        Avx2.ConvertToVector256Int32(Vector128.Load((short*)source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> LoadBFloat16(ushort* source) => (LoadWidened(source) << 16).AsSingle();
+    public static Vector256<float> LoadBFloat16(ushort* source) => (LoadSignExtended(source) << 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> LoadFloat16(ushort* source) => WidenFloat16(LoadWidened(source));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> WidenFloat16(Vector256<uint> half)
+    public static Vector256<float> LoadFloat16(ushort* source)
     {
-        var magnitude = (half & Vector256.Create(0x7FFFu)) << 13;
-        var sign = (half & Vector256.Create(0x8000u)) << 16;
-        // Rebias the exponent from 15 to 127; infinities and NaN once more, so that it becomes 255.
-        var normal = magnitude + Vector256.Create(112u << 23);
-        var special = normal + Vector256.Create(112u << 23);
-        // A subnormal is mantissa * 2^-24: put the mantissa under the exponent of 2^-14, then take 2^-14 away.
-        var subnormal = ((magnitude + Vector256.Create(113u << 23)).AsSingle()
-            - Vector256.Create(113u << 23).AsSingle()).AsUInt32();
-        var result = Vector256.ConditionalSelect(
-            Vector256.LessThan(magnitude, Vector256.Create(1u << 23)), subnormal, normal);
-        result = Vector256.ConditionalSelect(
-            Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(31u << 23)), special, result);
-        return (result | sign).AsSingle();
+        // Sign, exponent and mantissa move to their places; the product rebiases the exponent from 15 to 127 and makes subnormals normal.
+        var bits = (LoadSignExtended(source) << 13) & Vector256.Create(unchecked((int)0x8FFFE000));
+        var value = bits.AsSingle() * Vector256.Create(WeightF16.Rebias);
+        // Infinities and NaN came out as 2^16 and more: their exponent has all bits.
+        return Vector256.ConditionalSelect(
+            Vector256.GreaterThanOrEqual(Vector256.Abs(value), Vector256.Create(65536f)), (value.AsInt32() | Vector256.Create(0x7F800000)).AsSingle(), value);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

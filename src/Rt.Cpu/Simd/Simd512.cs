@@ -26,31 +26,21 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static void Store(Vector512<float> value, float* destination) => value.Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<uint> LoadWidened(ushort* source) =>
-        Avx512F.ConvertToVector512UInt32(Vector256.Load(source));
+    private static Vector512<int> LoadSignExtended(ushort* source) =>
+        Avx512F.ConvertToVector512Int32(Vector256.Load((short*)source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> LoadBFloat16(ushort* source) => (LoadWidened(source) << 16).AsSingle();
+    public static Vector512<float> LoadBFloat16(ushort* source) => (LoadSignExtended(source) << 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> LoadFloat16(ushort* source) => WidenFloat16(LoadWidened(source));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> WidenFloat16(Vector512<uint> half)
+    public static Vector512<float> LoadFloat16(ushort* source)
     {
-        var magnitude = (half & Vector512.Create(0x7FFFu)) << 13;
-        var sign = (half & Vector512.Create(0x8000u)) << 16;
-        // Rebias the exponent from 15 to 127; infinities and NaN once more, so that it becomes 255.
-        var normal = magnitude + Vector512.Create(112u << 23);
-        var special = normal + Vector512.Create(112u << 23);
-        // A subnormal is mantissa * 2^-24: put the mantissa under the exponent of 2^-14, then take 2^-14 away.
-        var subnormal = ((magnitude + Vector512.Create(113u << 23)).AsSingle()
-            - Vector512.Create(113u << 23).AsSingle()).AsUInt32();
-        var result = Vector512.ConditionalSelect(
-            Vector512.LessThan(magnitude, Vector512.Create(1u << 23)), subnormal, normal);
-        result = Vector512.ConditionalSelect(
-            Vector512.GreaterThanOrEqual(magnitude, Vector512.Create(31u << 23)), special, result);
-        return (result | sign).AsSingle();
+        // Sign, exponent and mantissa move to their places; the product rebiases the exponent from 15 to 127 and makes subnormals normal.
+        var bits = (LoadSignExtended(source) << 13) & Vector512.Create(unchecked((int)0x8FFFE000));
+        var value = bits.AsSingle() * Vector512.Create(WeightF16.Rebias);
+        // Infinities and NaN came out as 2^16 and more: their exponent has all bits.
+        return Vector512.ConditionalSelect(
+            Vector512.GreaterThanOrEqual(Vector512.Abs(value), Vector512.Create(65536f)), (value.AsInt32() | Vector512.Create(0x7F800000)).AsSingle(), value);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

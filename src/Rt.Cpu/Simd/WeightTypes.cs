@@ -32,6 +32,9 @@ internal readonly unsafe struct WeightF32 : IWeightType
 
 internal readonly unsafe struct WeightF16 : IWeightType
 {
+    /// <summary>2^112: from an exponent biased by 15 to one biased by 127.</summary>
+    public const float Rebias = 5.192296858534828e33f;
+
     public static int Bytes => 2;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,0 +1,33 @@
+// Asks for memory before it is needed, where the hardware cannot foresee it: rows far apart, each too short to be followed.
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+
+namespace Rt.Cpu;
+
+/// <summary>Hints; any address is allowed, and without hardware support nothing happens.</summary>
+internal static unsafe class Prefetch
+{
+    private const int LineBytes = 64;
+
+    /// <summary>Asks for <paramref name="rows"/> stretches of <paramref name="bytes"/> bytes into the second-level cache.</summary>
+    /// <param name="first">Start of the first row's stretch.</param>
+    /// <param name="stride">Bytes from one row to the next.</param>
+    /// <param name="rows">Rows.</param>
+    /// <param name="bytes">Bytes of each row.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Rows(byte* first, long stride, int rows, int bytes)
+    {
+        if (!Sse.IsSupported)
+        {
+            return;
+        }
+
+        for (var row = 0; row < rows; row++)
+        {
+            for (var i = 0; i < bytes; i += LineBytes)
+            {
+                Sse.Prefetch1(first + row * stride + i);
+            }
+        }
+    }
+}
