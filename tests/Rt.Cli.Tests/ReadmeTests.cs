@@ -15,8 +15,12 @@ public sealed partial class ReadmeTests : IDisposable
     {
         DefaultModel.Write(_folder, default);
         var folder = _folder;
-        string[] fewShotPrompts = ["example:up->down\nexample:hot->cold\nexample:big->", "example:wet->dry\nexample:old->new\nexample:big->"];
-        var zeroShotPrompt = "example:long->";
+        string[] fewShotPrompts =
+        [
+            "example:France->Paris\nexample:Kenya->Nairobi\nexample:Italy->Rome\nexample:Peru->Lima\nexample:Egypt->",
+            "example:Greece->Athens\nexample:Cuba->Havana\nexample:Spain->Madrid\nexample:China->Beijing\nexample:Norway->",
+        ];
+        var zeroShotPrompt = "example:Belgium->";
 
         // example
         using var device = new CpuDevice();
