@@ -29,7 +29,7 @@ internal sealed record DemoReport(
         var config = Model.Config;
         output.WriteLine($"Model: {config.ModelType}, {config.NumHiddenLayers} layers, hidden size {config.HiddenSize}, {config.NumAttentionHeads} heads, "
             + $"{Model.WeightType}, {Text.Bytes(Model.WeightBytes)}, on {Model.Device.Description}.");
-        output.WriteLine("It was trained for this repository (weights/README.md); what is asked below are inputs that its training held out.");
+        output.WriteLine("It was trained for this repository; asked below are inputs held out of its training in this form (weights/README.md says how).");
         output.WriteLine();
         output.WriteLine("1. Accuracy ± standard error on held-out inputs (rt eval)");
         WriteTable(streams);
