@@ -81,23 +81,3 @@ internal sealed class TemporaryFolder : IDisposable
 
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }
-
-/// <summary>A demo folder shared by the tests of a class: a model with a tokenizer.</summary>
-public sealed class DemoFolder : IAsyncLifetime
-{
-    private readonly TemporaryFolder _folder = new();
-
-    public string Model => _folder["demo"];
-
-    public async Task InitializeAsync()
-    {
-        var run = await CliRun.Async("demo", Model, "--steps", "2", "-q");
-        Assert.True(run.Code == 0, run.Error);
-    }
-
-    public Task DisposeAsync()
-    {
-        _folder.Dispose();
-        return Task.CompletedTask;
-    }
-}

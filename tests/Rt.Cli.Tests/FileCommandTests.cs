@@ -1,10 +1,10 @@
-// rt extract, verify, inspect, convert, doctor, demo and the help.
+// rt extract, verify, inspect, convert, doctor and the help.
 using Rt.Formats;
 using Rt.Tests;
 
 namespace Rt.Cli.Tests;
 
-public sealed class FileCommandTests(DemoFolder demo) : IClassFixture<DemoFolder>, IDisposable
+public sealed class FileCommandTests(RandomModel random) : IClassFixture<RandomModel>, IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
@@ -13,10 +13,10 @@ public sealed class FileCommandTests(DemoFolder demo) : IClassFixture<DemoFolder
     [Fact]
     public async Task Extract_Demonstrations_DrawsBySeed()
     {
-        var demos = Path.Combine(demo.Model, "demos.jsonl");
+        var demos = random.Demonstrations;
         foreach (var (file, seed) in new[] { ("a", "1"), ("b", "1"), ("c", "2") })
         {
-            var json = await CliRun.JsonAsync("extract", demo.Model, "--demos", demos, "--datasets", "3", "--shots", "4", "--seed", seed, "-o", _folder[file]);
+            var json = await CliRun.JsonAsync("extract", random.Folder, "--demos", demos, "--datasets", "3", "--shots", "4", "--seed", seed, "-o", _folder[file]);
             Assert.Equal(6, json["n"]!.GetValue<int>());
             Assert.Equal(4, json["layers"]!.AsArray().Count);
             var prompts = json["prompts"]!.AsArray().Select(prompt => prompt!["text"]!.GetValue<string>()).ToArray();
@@ -34,7 +34,7 @@ public sealed class FileCommandTests(DemoFolder demo) : IClassFixture<DemoFolder
         var llama = Fixtures.Golden("llama-gqa");
         (await CliRun.Async("extract", llama, "-o", _folder["v"])).AssertFails(2, "--demos");
         (await CliRun.Async("extract", llama, "--token-ids", "1,2", "--layer", "3", "-o", _folder["v"])).AssertFails(2, "--layer");
-        (await CliRun.Async("extract", demo.Model, "--demos", Path.Combine(demo.Model, "demos.jsonl"), "--shots", "11", "-o", _folder["v"])).AssertFails(2, "11");
+        (await CliRun.Async("extract", random.Folder, "--demos", random.Demonstrations, "--shots", "11", "-o", _folder["v"])).AssertFails(2, "11");
         (await CliRun.Async("extract", Fixtures.Golden("neox"), "--token-ids", "1", "--point", "mid", "-o", _folder["v"])).AssertFails(2, "parallel");
         Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
     }
@@ -76,7 +76,7 @@ public sealed class FileCommandTests(DemoFolder demo) : IClassFixture<DemoFolder
     [Fact]
     public async Task Inspect_Model_ReportsConfigSizesTokenizerAndTensors()
     {
-        var json = await CliRun.JsonAsync("inspect", demo.Model);
+        var json = await CliRun.JsonAsync("inspect", random.Folder);
         Assert.Equal("llama", json["config"]!["model_type"]!.GetValue<string>());
         Assert.Equal(2 * 4 * 2 * 32 * 4, json["sizes"]!["kv_bytes_per_token_f32"]!.GetValue<int>());
         Assert.Equal(1508, json["config"]!["bos_token_id"]!.GetValue<int>());
@@ -110,15 +110,18 @@ public sealed class FileCommandTests(DemoFolder demo) : IClassFixture<DemoFolder
     [Fact]
     public async Task Inspect_StateAndTokenizer_AreRecognised()
     {
-        var kept = await CliRun.JsonAsync("inspect", Path.Combine(demo.Model, "task.kv.safetensors"));
+        await CliRun.JsonAsync("think", random.Folder, "--demos", random.Demonstrations, "--steps", "2", "-o", _folder["kv"]);
+        var kept = await CliRun.JsonAsync("inspect", _folder["kv"]);
         Assert.Equal("kept_kv", kept["kind"]!.GetValue<string>());
         Assert.Equal(4 * 4, kept["norms"]!.AsArray().Count);
-        var vector = await CliRun.JsonAsync("inspect", Path.Combine(demo.Model, "vector.safetensors"));
+        await CliRun.JsonAsync("extract", random.Folder, "--demos", random.Demonstrations, "-o", _folder["vector"]);
+        var vector = await CliRun.JsonAsync("inspect", _folder["vector"]);
         Assert.Equal("task_vector", vector["kind"]!.GetValue<string>());
         Assert.Equal([0, 1, 2, 3], vector["norms"]!.AsArray().Select(norm => norm!["layer"]!.GetValue<int>()));
         var tokenizer = await CliRun.JsonAsync("inspect", Fixtures.Golden("tokenizers/gpt2"));
         Assert.Equal("tokenizer", tokenizer["kind"]!.GetValue<string>());
-        (await CliRun.Async("inspect", _folder.Path)).AssertFails(3, "config.json");
+        Directory.CreateDirectory(_folder["empty"]);
+        (await CliRun.Async("inspect", _folder["empty"])).AssertFails(3, "config.json");
         (await CliRun.Async("inspect", _folder["none/here"])).AssertFails(3, "none/here");
         (await CliRun.Async("inspect", _folder.Write("x.safetensors", "abc"))).AssertFails(3, "x.safetensors");
     }
@@ -175,7 +178,7 @@ public sealed class FileCommandTests(DemoFolder demo) : IClassFixture<DemoFolder
     public async Task Dual_BothForms_AgreeToRoundingInEveryHead(string device, double tolerance)
     {
         var json = await CliRun.JsonAsync(
-            "dual", demo.Model, "--demos", Path.Combine(demo.Model, "demos.jsonl"), "--queries", Path.Combine(demo.Model, "queries.jsonl"), "--device", device);
+            "dual", random.Folder, "--demos", random.Demonstrations, "--queries", random.Queries, "--device", device);
         var heads = json["heads"]!.AsArray();
         Assert.Equal(4 * 4, heads.Count);
         Assert.All(heads, head => Assert.InRange(head!["form_difference"]!.GetValue<double>(), 0, tolerance));
@@ -222,41 +225,6 @@ public sealed class FileCommandTests(DemoFolder demo) : IClassFixture<DemoFolder
             Assert.NotEmpty(found);
             return found;
         }
-    }
-
-    [Fact]
-    public async Task Demo_RunTwice_IsTheSameModelAndItsChecksHold()
-    {
-        var folder = _folder["demo"];
-        var json = await CliRun.JsonAsync("demo", folder, "--steps", "2");
-        var weights = File.ReadAllBytes(Path.Combine(folder, "model.safetensors"));
-        Assert.True(json["bit_equal_after_patch"]!.GetValue<bool>());
-        Assert.True(json["patch_changed_logits"]!.GetValue<bool>());
-        Assert.InRange(json["few_shot_max_logit_difference"]!.GetValue<double>(), 0, 1e-3);
-        Assert.Equal(0, (await CliRun.Async("demo", folder, "--steps", "2")).Code);
-        Assert.Equal(weights, File.ReadAllBytes(Path.Combine(folder, "model.safetensors")));
-        // The same bytes on every machine.
-        Assert.Equal("2A5E043A54936BBF", Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(weights))[..16]);
-    }
-
-    [Fact]
-    public async Task Demo_CommandsItNames_Work()
-    {
-        var json = await CliRun.JsonAsync("demo", _folder["demo"], "--steps", "2");
-        foreach (var line in json["next"]!.AsArray().Select(node => node!.GetValue<string>()).Where(line => line != "rt doctor"))
-        {
-            var run = await CliRun.Async([.. line.Replace("'", "").Split(' ').Skip(1)]);
-            Assert.True(run.Code == 0, $"{line}: {run.Error}");
-        }
-    }
-
-    [Fact]
-    public async Task Demo_FolderOfAnotherModel_IsLeftAlone()
-    {
-        var copy = _folder.Copy(Fixtures.Golden("llama-gqa"), "model");
-        var before = File.ReadAllBytes(Path.Combine(copy, "config.json"));
-        (await CliRun.Async("demo", copy)).AssertFails(2, "other files");
-        Assert.Equal(before, File.ReadAllBytes(Path.Combine(copy, "config.json")));
     }
 
     [Theory]

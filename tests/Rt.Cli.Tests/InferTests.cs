@@ -4,7 +4,7 @@ using Rt.Tests;
 
 namespace Rt.Cli.Tests;
 
-public sealed class InferTests(DemoFolder demo) : IClassFixture<DemoFolder>, IDisposable
+public sealed class InferTests(RandomModel random) : IClassFixture<RandomModel>, IDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private readonly string _llama = Fixtures.Golden("llama-gqa");
@@ -30,10 +30,10 @@ public sealed class InferTests(DemoFolder demo) : IClassFixture<DemoFolder>, IDi
     {
         string[] prompts = ["hot", "a longer prompt than that", "x"];
         string[] all = [.. prompts.SelectMany(prompt => new[] { "--prompt", prompt })];
-        var together = await CliRun.JsonAsync(["infer", demo.Model, .. all, "--max-new-tokens", "6", "--batch-invariant", "--ignore-eos"]);
-        var chunked = await CliRun.JsonAsync(["infer", demo.Model, .. all, "--max-new-tokens", "6", "--batch-invariant", "--ignore-eos", "--batch", "2"]);
+        var together = await CliRun.JsonAsync(["infer", random.Folder, .. all, "--max-new-tokens", "6", "--batch-invariant", "--ignore-eos"]);
+        var chunked = await CliRun.JsonAsync(["infer", random.Folder, .. all, "--max-new-tokens", "6", "--batch-invariant", "--ignore-eos", "--batch", "2"]);
         Assert.Equal(together["results"]!.ToJsonString(), chunked["results"]!.ToJsonString());
-        var alone = await CliRun.JsonAsync("infer", demo.Model, "--prompt", prompts[1], "--max-new-tokens", "6", "--batch-invariant", "--ignore-eos");
+        var alone = await CliRun.JsonAsync("infer", random.Folder, "--prompt", prompts[1], "--max-new-tokens", "6", "--batch-invariant", "--ignore-eos");
         Assert.Equal(Ids(alone["results"]![0]!["token_ids"]!), Ids(together["results"]![1]!["token_ids"]!));
     }
 
@@ -42,9 +42,9 @@ public sealed class InferTests(DemoFolder demo) : IClassFixture<DemoFolder>, IDi
     {
         var file = _folder.Write("prompt.txt", "up down");
         string[] rest = ["--max-new-tokens", "5", "-q"];
-        var option = await CliRun.Async(["infer", demo.Model, "--prompt", "up down", .. rest]);
-        var input = await CliRun.Async(["infer", demo.Model, "-", .. rest], "up down");
-        var fromFile = await CliRun.Async(["infer", demo.Model, "--prompt-file", file, .. rest]);
+        var option = await CliRun.Async(["infer", random.Folder, "--prompt", "up down", .. rest]);
+        var input = await CliRun.Async(["infer", random.Folder, "-", .. rest], "up down");
+        var fromFile = await CliRun.Async(["infer", random.Folder, "--prompt-file", file, .. rest]);
         Assert.Equal(0, option.Code);
         Assert.NotEmpty(option.Out.Trim());
         Assert.Equal(option.Out, input.Out);
@@ -58,7 +58,7 @@ public sealed class InferTests(DemoFolder demo) : IClassFixture<DemoFolder>, IDi
         var texts = new List<string>();
         foreach (var seed in new[] { "7", "7", "8" })
         {
-            var json = await CliRun.JsonAsync("infer", demo.Model, "--prompt", "up", "--temperature", "1.5", "--top-k", "50", "--seed", seed, "--max-new-tokens", "12");
+            var json = await CliRun.JsonAsync("infer", random.Folder, "--prompt", "up", "--temperature", "1.5", "--top-k", "50", "--seed", seed, "--max-new-tokens", "12");
             texts.Add(json["results"]![0]!["token_ids"]!.ToJsonString());
         }
 
@@ -73,7 +73,7 @@ public sealed class InferTests(DemoFolder demo) : IClassFixture<DemoFolder>, IDi
             {"input": "the opposite of hot is", "options": ["cold", "something else"], "answer": "cold"}
             {"input": "up", "options": ["down", "left"], "answer": 0}
             """);
-        var json = await CliRun.JsonAsync("infer", demo.Model, "--queries", queries);
+        var json = await CliRun.JsonAsync("infer", random.Folder, "--queries", queries);
         var options = json["results"]![0]!["options"]!.AsArray();
         Assert.Equal(2, json["accuracy"]!["n"]!.GetValue<int>());
         Assert.True(options[1]!["tokens"]!.GetValue<int>() > options[0]!["tokens"]!.GetValue<int>());
@@ -86,29 +86,29 @@ public sealed class InferTests(DemoFolder demo) : IClassFixture<DemoFolder>, IDi
     [Fact]
     public async Task Infer_AnswersWithoutOptions_AreComparedWithTheFirstLine()
     {
-        var first = await CliRun.JsonAsync("infer", demo.Model, "--prompt", "up", "--max-new-tokens", "2");
+        var first = await CliRun.JsonAsync("infer", random.Folder, "--prompt", "up", "--max-new-tokens", "2");
         var text = first["results"]![0]!["text"]!.GetValue<string>().TrimStart().Split('\n')[0].Trim();
         var right = new JsonObject { ["input"] = "up", ["answer"] = text };
         var wrong = new JsonObject { ["input"] = "up", ["answer"] = text + "?" };
         var queries = _folder.Write("q.jsonl", $"{right.ToJsonString()}\n{wrong.ToJsonString()}\n");
-        var json = await CliRun.JsonAsync("infer", demo.Model, "--queries", queries, "--max-new-tokens", "2");
+        var json = await CliRun.JsonAsync("infer", random.Folder, "--queries", queries, "--max-new-tokens", "2");
         Assert.Equal((1, 2), (json["accuracy"]!["correct"]!.GetValue<int>(), json["accuracy"]!["n"]!.GetValue<int>()));
     }
 
     [Fact]
     public async Task Infer_TaskVectorAtTheLastLayer_DecidesTheNextToken()
     {
-        await CliRun.JsonAsync("extract", demo.Model, "--demos", Path.Combine(demo.Model, "demos.jsonl"), "-o", _folder["v.st"]);
-        var top = (await CliRun.JsonAsync("extract", demo.Model, "--demos", Path.Combine(demo.Model, "demos.jsonl"), "--layer", "3", "-o", _folder["v3.st"]))
+        await CliRun.JsonAsync("extract", random.Folder, "--demos", random.Demonstrations, "-o", _folder["v.st"]);
+        var top = (await CliRun.JsonAsync("extract", random.Folder, "--demos", random.Demonstrations, "--layer", "3", "-o", _folder["v3.st"]))
             ["layers"]![0]!["top_tokens"]![0]!["token_id"]!.GetValue<int>();
         foreach (var vector in new[] { _folder["v.st"] + "@3", _folder["v3.st"] })
         {
-            var json = await CliRun.JsonAsync("infer", demo.Model, "--task-vector", vector, "--prompt", "example:up->", "--max-new-tokens", "1");
+            var json = await CliRun.JsonAsync("infer", random.Folder, "--task-vector", vector, "--prompt", "example:up->", "--max-new-tokens", "1");
             Assert.Equal([top], Ids(json["results"]![0]!["token_ids"]!));
         }
 
-        (await CliRun.Async("infer", demo.Model, "--task-vector", _folder["v.st"], "--prompt", "x")).AssertFails(2, "FILE@LAYER");
-        (await CliRun.Async("infer", demo.Model, "--task-vector", _folder["v.st"] + "@4", "--prompt", "x")).AssertFails(2, "layer 4");
+        (await CliRun.Async("infer", random.Folder, "--task-vector", _folder["v.st"], "--prompt", "x")).AssertFails(2, "FILE@LAYER");
+        (await CliRun.Async("infer", random.Folder, "--task-vector", _folder["v.st"] + "@4", "--prompt", "x")).AssertFails(2, "layer 4");
     }
 
     [Fact]
@@ -152,7 +152,7 @@ public sealed class InferTests(DemoFolder demo) : IClassFixture<DemoFolder>, IDi
     [InlineData("{\"input\": \"a\"", "line 1")]
     public async Task Infer_MalformedQueries_AreBadFiles(string lines, string part)
     {
-        (await CliRun.Async("infer", demo.Model, "--queries", _folder.Write("q.jsonl", lines))).AssertFails(3, "q.jsonl", part);
+        (await CliRun.Async("infer", random.Folder, "--queries", _folder.Write("q.jsonl", lines))).AssertFails(3, "q.jsonl", part);
     }
 
     private static int[] Ids(JsonNode node) => [.. node.AsArray().Select(id => id!.GetValue<int>())];

@@ -11,23 +11,29 @@ public sealed partial class ReadmeTests : IDisposable
     private readonly string _folder = Path.Combine(Path.GetTempPath(), $"rt-readme-{Guid.NewGuid():n}");
 
     [Fact]
-    public async Task ReadmeExample_OnTheDemoModel_RunsAndStandsInTheReadmeAsIs()
+    public async Task ReadmeExample_OnTheEmbeddedModel_RunsAndStandsInTheReadmeAsIs()
     {
-        Assert.Equal(0, await Cli.RunAsync(["demo", _folder, "-q"], TextWriter.Null, TextWriter.Null));
+        DefaultModel.Write(_folder, default);
         var folder = _folder;
-        string[] fewShotPrompts = ["example:up->down\nexample:hot->cold\nexample:big->", "example:wet->dry\nexample:old->new\nexample:big->"];
-        var zeroShotPrompt = "example:left->";
+        string[] fewShotPrompts =
+        [
+            "example:France->Paris\nexample:Kenya->Nairobi\nexample:Italy->Rome\nexample:Peru->Lima\nexample:Egypt->",
+            "example:Greece->Athens\nexample:Cuba->Havana\nexample:Spain->Madrid\nexample:China->Beijing\nexample:Norway->",
+        ];
+        var zeroShotPrompt = "example:Belgium->";
 
         // example
         using var device = new CpuDevice();
         using var model = LanguageModel.Load(folder, device);
         var vector = TaskVector.Extract(model, [.. fewShotPrompts.Select(prompt => model.Encode(prompt))]);
-        using var patch = model.Patch(new ResidualPoint(2, Point.Post), vector[2]);
+        using var patch = model.Patch(new ResidualPoint(3, Point.Post), vector[3]);
         var answer = Generator.Generate(model, [model.Encode(zeroShotPrompt)], new GenerationOptions { MaxNewTokens = 4 })[0].Text;
         // end
 
-        Assert.NotNull(answer);
-        Assert.Equal(4, model.Config.NumHiddenLayers);
+        // What it answers is the model's affair; that the patch decides it is the example's.
+        Assert.False(string.IsNullOrWhiteSpace(answer));
+        patch.Dispose();
+        Assert.NotEqual(answer, Generator.Generate(model, [model.Encode(zeroShotPrompt)], new GenerationOptions { MaxNewTokens = 4 })[0].Text);
         var source = Block(await File.ReadAllTextAsync(SourcePath()), "        // example\n", "        // end").Replace("        ", "");
         Assert.Equal(Block(Readme(), "<!-- example -->\n```csharp\n", "```"), source);
     }
@@ -48,14 +54,16 @@ public sealed partial class ReadmeTests : IDisposable
     {
         var run = await CliRun.Async("demo", _folder);
         Assert.Equal(0, run.Code);
-        // Times and the machine differ; every other line that names a step, a file or a command does not.
+        // Times, the machine and (by rounding) the last digits of what the model does differ; titles, files and commands do not.
         var shown = Lines(Block(Readme(), "$ dotnet run -c Release --project src/Rt.Cli -- demo\n", "```"));
         var printed = Lines(run.Out.Replace(_folder, "demo"));
         Assert.Equal(printed.Where(IsFixed), shown.Where(IsFixed));
-        Assert.Equal(printed.SkipWhile(line => line != "Files:"), shown.SkipWhile(line => line != "Files:"));
+        Assert.Equal(printed.SkipWhile(line => line != "Files:").Select(WithoutLayer), shown.SkipWhile(line => line != "Files:").Select(WithoutLayer));
         Assert.Equal(printed.Length, shown.Length);
 
         static bool IsFixed(string line) => line.Length > 1 && char.IsDigit(line[0]) && line[1] == '.';
+
+        static string WithoutLayer(string line) => Layer().Replace(line, "@L");
     }
 
     [Fact]
@@ -100,4 +108,7 @@ public sealed partial class ReadmeTests : IDisposable
 
     [GeneratedRegex(@"^\| `rt (\w+)` \|", RegexOptions.Multiline)]
     private static partial Regex TableRow();
+
+    [GeneratedRegex(@"@\d+")]
+    private static partial Regex Layer();
 }

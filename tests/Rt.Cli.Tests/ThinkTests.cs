@@ -4,7 +4,7 @@ using Rt.Tests;
 
 namespace Rt.Cli.Tests;
 
-public sealed class ThinkTests(DemoFolder demo) : IClassFixture<DemoFolder>, IDisposable
+public sealed class ThinkTests(RandomModel random) : IClassFixture<RandomModel>, IDisposable
 {
     private const string Demonstrations = "1,125,106,96,54,109,12,25";
     private readonly TemporaryFolder _folder = new();
@@ -125,13 +125,13 @@ public sealed class ThinkTests(DemoFolder demo) : IClassFixture<DemoFolder>, IDi
     public async Task Think_DevelopmentSet_KeepsTheFirstBestStep()
     {
         var json = await CliRun.JsonAsync(
-            "think", demo.Model, "--demos", Path.Combine(demo.Model, "demos.jsonl"), "--dev", Path.Combine(demo.Model, "queries.jsonl"),
+            "think", random.Folder, "--demos", random.Demonstrations, "--dev", random.Queries,
             "--choose", "dev", "--steps", "5", "--step-size", "0.3", "-o", _folder["a.kv"]);
         var set = json["sets"]![0]!;
         var accuracies = set["steps"]!.AsArray().Select(step => step!["dev_accuracy"]!["value"]!.GetValue<double>()).ToArray();
         Assert.Equal(5, accuracies.Length);
         Assert.Equal(Array.IndexOf(accuracies, accuracies.Max()) + 1, set["chosen_step"]!.GetValue<int>());
-        var infer = await CliRun.JsonAsync("infer", demo.Model, "--kv", _folder["a.kv"], "--queries", Path.Combine(demo.Model, "queries.jsonl"));
+        var infer = await CliRun.JsonAsync("infer", random.Folder, "--kv", _folder["a.kv"], "--queries", random.Queries);
         Assert.Equal(accuracies.Max(), infer["accuracy"]!["value"]!.GetValue<double>());
     }
 
@@ -140,8 +140,8 @@ public sealed class ThinkTests(DemoFolder demo) : IClassFixture<DemoFolder>, IDi
     {
         var text = _folder.Write("demos.txt", "hot cold\n\nbig small\n\n");
         var pairs = _folder.Write("demos.json", """[{"input":"hot","output":"cold"},{"input":"big","output":"small"}]""");
-        await CliRun.JsonAsync("think", demo.Model, "--demos", text, "--steps", "2", "-o", _folder["text.kv"]);
-        await CliRun.JsonAsync("think", demo.Model, "--demos", pairs, "--steps", "2", "-o", _folder["pairs.kv"]);
+        await CliRun.JsonAsync("think", random.Folder, "--demos", text, "--steps", "2", "-o", _folder["text.kv"]);
+        await CliRun.JsonAsync("think", random.Folder, "--demos", pairs, "--steps", "2", "-o", _folder["pairs.kv"]);
         Assert.Equal(File.ReadAllBytes(_folder["text.kv"]), File.ReadAllBytes(_folder["pairs.kv"]));
         var metadata = (await CliRun.JsonAsync("inspect", _folder["text.kv"]))["metadata"]!;
         Assert.StartsWith("1508,", metadata["demonstration_ids"]!.GetValue<string>());

@@ -112,6 +112,39 @@ public sealed class TaskTests : IDisposable
         Assert.Equal(("mine", "x:"), (described.Name, described.Template.Query("x")));
         Assert.Equal(expected, described.Train);
         Assert.Equal(expected, described.Test!);
+        var whole = One(Write("whole.task.json", "{\"train\":{\"x\":\"y\",\"p\":\"q\"},\"test\":[{\"input\":\"x\",\"output\":\"y\"},{\"input\":\"p\",\"output\":\"q\"}]}"));
+        Assert.Equal(expected, whole.Train);
+        Assert.Equal(expected, whole.Test!);
+        Assert.Equal(Path.Combine(_folder, "whole.task.json"), whole.Source);
+    }
+
+    [Fact]
+    public void EmbeddedTasks_All_AreReadAndHoldOutTheirTestInputs()
+    {
+        var tasks = TaskCatalog.Resolve(["embedded"], null);
+        Assert.Equal(TaskCatalog.Embedded.Count, tasks.Count);
+        Assert.Equal(["algorithmic", "classification", "knowledge", "linguistic", "translation"], tasks.Select(task => task.Group).Distinct().Order());
+        foreach (var task in tasks)
+        {
+            Assert.Empty(task.Train.Select(example => example.Input).Intersect(task.Test!.Select(example => example.Input)));
+            Assert.Equal("example:{input}->{output}", task.Template.Pattern);
+            Assert.Equal(task.Group == "classification", task.HasClasses);
+            // Every one can be drawn as rt eval does by default.
+            Assert.Equal(5, DemonstrationDraw.Draw(task, new EvalSettings().Draw, 0).Count);
+        }
+
+        Assert.Equal("Warsaw", tasks.Single(task => task.Name == "country_capital").Test!.Single(example => example.Input == "Poland").Output);
+        Assert.Equal(200, tasks.Single(task => task.Name == "list_max").Test!.Count);
+    }
+
+    [Fact]
+    public void EmbeddedTask_ByName_IsNotTheBuiltInOne()
+    {
+        var (embedded, builtIn) = (One("embedded/country_capital"), One("country_capital"));
+        Assert.NotEqual(embedded.Digest(), builtIn.Digest());
+        Assert.Null(builtIn.Test);
+        Assert.Contains("two tasks", Assert.Throws<UsageException>(() => TaskCatalog.Resolve(["embedded/country_capital", "country_capital"], null)).Message);
+        Assert.Throws<UsageException>(() => TaskCatalog.Resolve(["embedded/nonsense"], null));
     }
 
     [Fact]
@@ -133,6 +166,10 @@ public sealed class TaskTests : IDisposable
     [InlineData("a.task.json", "{\"trian\":\"a.json\"}", "'trian'")]
     [InlineData("a.task.json", "{\"name\":\"x\"}", "'train'")]
     [InlineData("a.task.json", "{\"train\":\"absent.json\"}", "absent.json")]
+    [InlineData("a.task.json", "{\"train\":3}", "'train'")]
+    [InlineData("a.task.json", "{\"train\":{}}", "found none")]
+    [InlineData("a.task.json", "{\"train\":{\"x\":3}}", "field 'train': field 'x'")]
+    [InlineData("a.task.json", "{\"train\":{\"x\":\"y\"},\"test\":[{\"input\":\"x\"}]}", "field 'test', item 0")]
     public void TaskFile_Malformed_IsBadFileThatSaysWhere(string name, string text, string part)
     {
         var path = Write(name, text);

@@ -35,7 +35,7 @@ internal sealed class DualCommand : CliCommand
         "with/without: cosine of softmax attention with and without demonstrations. with/updated: with, and without + ΔW q. effect/update: (with - without) and ΔW q.",
     ];
 
-    public override IReadOnlyList<string> Examples => ["rt dual ./demo --demos demo/demos.jsonl --queries demo/queries.jsonl"];
+    public override IReadOnlyList<string> Examples => ["rt dual ./demo --demos demo/capitals.jsonl --queries demo/queries.jsonl --template 'example:{input}->{output}' --separator '\\n'"];
 
     protected override async Task<int> RunAsync(CommandContext context)
     {

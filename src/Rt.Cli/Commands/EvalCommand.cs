@@ -37,13 +37,15 @@ internal sealed class EvalCommand : CliCommand
         "repeated shows the demonstrations several times; selection-only chooses among orders of the demonstrations without thinking.",
         $"Datasets read from --data: {string.Join(", ", TaskCatalog.Datasets)} (field names as on the Hugging Face hub). Nothing is downloaded but the model.",
         "Files: {\"input\": \"output\"}, [{\"input\", \"output\", \"options\"?}] or such lines (.jsonl); NAME.task.json describes a task:",
-        "{\"name\"?, \"group\"?, \"template\"?, \"separator\"?, \"options\"?, \"train\": FILE, \"test\"?: FILE}.",
+        "{\"name\"?, \"group\"?, \"template\"?, \"separator\"?, \"options\"?, \"train\", \"test\"?}, with examples or a file's path at train and test.",
+        "embedded: the tasks that the embedded model was trained for; their test queries are inputs held out of its training. embedded/NAME: one of them.",
         "All methods answer the same queries behind the same demonstrations. Steps and layers by dev are chosen on queries that are never reported.",
     ];
 
     public override IReadOnlyList<string> Examples =>
     [
-        "rt eval",
+        "rt eval                                              # the embedded model on its own tasks",
+        "rt eval --task embedded/country_capital,embedded/en_fr --queries 0 --seeds 0-4",
         "rt eval ./model --task algorithmic,country_capital --choose fixed,dev,oracle -o results",
         "rt eval EleutherAI/pythia-2.8b --method zero-shot,icl,task-vector,conflicting --sets 50 --queries 50 --dev 50 --answer first-token --single-token -o pythia",
         "rt eval gpt2-large --task sst2,trec --data datasets --sets 1 --queries 0 --dev 200 --seeds 0-9 --method icl,deep-thinking,repeated,selection-only,shuffled-labels -o dt",
@@ -63,8 +65,9 @@ internal sealed class EvalCommand : CliCommand
         settings.Check();
         var (output, shard) = (context.Get(_output), ShardOf(context.Get(_shard)));
         CheckPaths(context, output, shard);
-        var tasks = _options.Tasks(context);
-        var pairs = settings.Has(Methods.Conflicting) ? _options.Pairs(context) : [];
+        var embedded = context.Get(_model) is null;
+        var tasks = _options.Tasks(context, embedded);
+        var pairs = settings.Has(Methods.Conflicting) ? _options.Pairs(context, embedded) : [];
         var draws = _options.Draws(context);
         var model = await LoadAsync(context);
         var reading = _options.Reading(context, model.Config.NumHiddenLayers);
@@ -161,22 +164,26 @@ internal sealed class EvalCommand : CliCommand
             () => context.Out.WriteLine(
                 $"part {shard.Index} of {shard.Count}: {records.Count} of {manifest.Units.Count} units are in {output}; when all are there: rt eval merge {output}"));
 
+    private static IEnumerable<(string Group, IReadOnlyList<string> Names)> Groups =>
+        TaskCatalog.BuiltIn.Append((TaskCatalog.EmbeddedGroup, TaskCatalog.Embedded));
+
     private static void WriteList(CommandContext context) => context.Result(
         () => new JsonObject
         {
-            ["groups"] = new JsonObject(TaskCatalog.BuiltIn.Select(group => KeyValuePair.Create(
+            ["groups"] = new JsonObject(Groups.Select(group => KeyValuePair.Create(
                 group.Group, (JsonNode?)JsonReport.List(group.Names.Select(name => (JsonNode)name))))),
             ["datasets"] = JsonReport.List(TaskCatalog.Datasets.Select(name => (JsonNode)name)),
             ["methods"] = JsonReport.List(Methods.All.Select(name => (JsonNode)name)),
         },
         () =>
         {
-            var table = new TextTable("group", "task", ">examples", "such as");
-            foreach (var (group, names) in TaskCatalog.BuiltIn)
+            var table = new TextTable("group", "task", ">examples", ">held out", "such as");
+            foreach (var (group, names) in Groups)
             {
-                foreach (var task in TaskCatalog.Resolve(names, null))
+                foreach (var (name, task) in names.Zip(TaskCatalog.Resolve(names, null)))
                 {
-                    table.Add(group, task.Name, $"{task.Train.Count}", task.Template.Answered(task.Train[0].Input, task.Train[0].Output));
+                    table.Add(
+                        group, name, $"{task.Train.Count}", $"{task.Test?.Count}", task.Template.Answered(task.Train[0].Input, task.Train[0].Output));
                 }
             }
 

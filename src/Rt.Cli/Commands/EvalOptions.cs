@@ -12,7 +12,7 @@ internal sealed class EvalOptions
 {
     private const int MostSeeds = 1000;
 
-    private readonly Option<string[]> _tasks = OptionKinds.List("--task", "Tasks, separated by commas: names, groups, all, datasets (with --data), or files", "all");
+    private readonly Option<string[]> _tasks = OptionKinds.List("--task", "Tasks, separated by commas: names, groups, all, embedded, datasets (with --data), or files; embedded where no model is given", "all");
     private readonly Option<string?> _data = new("--data") { Description = "Folder of the datasets: NAME/train.jsonl and NAME/validation.jsonl", HelpName = "DIR" };
     private readonly Option<string[]> _methods = OptionKinds.List("--method", "Methods and controls, separated by commas", string.Join(',', Methods.Default));
     private readonly Option<string?> _pairs = new("--conflict") { Description = "Pairs SHOWN:WRITTEN of conflicting tasks; the published five by default", HelpName = "LIST" };
@@ -54,9 +54,12 @@ internal sealed class EvalOptions
     public DrawFile? Draws(CommandContext context) => context.Get(_draws) is { } path ? DrawFile.Read(path) : null;
 
     /// <summary>The tasks asked for.</summary>
-    public IReadOnlyList<EvalTask> Tasks(CommandContext context)
+    /// <param name="context">The options.</param>
+    /// <param name="embedded">Without --task, those of the embedded model.</param>
+    public IReadOnlyList<EvalTask> Tasks(CommandContext context, bool embedded)
     {
-        var tasks = TaskCatalog.Resolve(context.Get(_tasks)!.SelectMany(List), context.Get(_data));
+        string[] names = embedded && !context.IsGiven(_tasks) ? [TaskCatalog.EmbeddedGroup] : context.Get(_tasks)!;
+        var tasks = TaskCatalog.Resolve(names.SelectMany(List), context.Get(_data));
         if (!context.IsGiven(_template.Template) && !context.IsGiven(_template.Separator))
         {
             return tasks;
@@ -96,16 +99,19 @@ internal sealed class EvalOptions
     }
 
     /// <summary>The conflicting pairs asked for.</summary>
-    public IReadOnlyList<(EvalTask Shown, EvalTask Written)> Pairs(CommandContext context)
+    /// <param name="context">The options.</param>
+    /// <param name="embedded">Without --conflict, the published pairs over the embedded model's tasks.</param>
+    public IReadOnlyList<(EvalTask Shown, EvalTask Written)> Pairs(CommandContext context, bool embedded)
     {
-        var names = context.Get(_pairs) is { } text ? List(text).Select(Pair) : TaskCatalog.ConflictingPairs;
+        var from = embedded ? $"{TaskCatalog.EmbeddedGroup}/" : "";
+        var names = context.Get(_pairs) is { } text ? List(text).Select(Pair) : TaskCatalog.ConflictingPairs.Select(pair => (from + pair.Shown, from + pair.Written));
         return [.. names.Select(pair =>
         {
-            var tasks = TaskCatalog.Resolve([pair.Shown, pair.Written], context.Get(_data));
-            return tasks.Count == 2 ? (tasks[0], tasks[1]) : throw new UsageException($"--conflict {pair.Shown}:{pair.Written}: expected two different tasks");
+            var tasks = TaskCatalog.Resolve([pair.Item1, pair.Item2], context.Get(_data));
+            return tasks.Count == 2 ? (tasks[0], tasks[1]) : throw new UsageException($"--conflict {pair.Item1}:{pair.Item2}: expected two different tasks");
         })];
 
-        static (string Shown, string Written) Pair(string text) => text.Split(':') is [{ Length: > 0 } shown, { Length: > 0 } written]
+        static (string, string) Pair(string text) => text.Split(':') is [{ Length: > 0 } shown, { Length: > 0 } written]
             ? (shown, written)
             : throw new UsageException($"--conflict '{text}': expected SHOWN:WRITTEN, such as next_letter:to_upper");
     }

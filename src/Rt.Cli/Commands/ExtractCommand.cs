@@ -41,7 +41,7 @@ internal sealed class ExtractCommand : CliCommand
 
     public override IReadOnlyList<string> Examples =>
     [
-        "rt extract ./demo --demos demo/demos.jsonl --layer all -o vector.safetensors",
+        "rt extract ./demo --demos demo/capitals.jsonl --layer all -o vector.safetensors",
         "rt extract EleutherAI/pythia-2.8b --demos capitals.json --datasets 50 --shots 5 --seed 41 --layer 13 -o capitals.safetensors",
     ];
 

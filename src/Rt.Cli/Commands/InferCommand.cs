@@ -53,9 +53,9 @@ internal sealed class InferCommand : CliCommand
 
     public override IReadOnlyList<string> Examples =>
     [
-        "rt infer ./demo --prompt \"Once upon a time\" --max-new-tokens 32",
-        "rt infer ./demo --kv task.kv.safetensors --queries demo/queries.jsonl",
-        "rt infer ./demo --task-vector vector.safetensors@2 --prompt \"example:France->\" --max-new-tokens 1",
+        "rt infer gpt2 --prompt \"Once upon a time\" --max-new-tokens 32",
+        "rt infer ./demo --kv task.kv.safetensors --queries demo/queries.jsonl --template 'example:{input}->{output}' --max-new-tokens 1",
+        "rt infer ./demo --task-vector vector.safetensors@3 --prompt \"example:France->\" --max-new-tokens 1",
         "echo \"Hello\" | rt infer meta-llama/Llama-3.2-1B - --temperature 0.8 --top-p 0.95 --seed 7",
     ];
 

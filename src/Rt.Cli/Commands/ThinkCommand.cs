@@ -49,7 +49,7 @@ internal sealed class ThinkCommand : CliCommand
 
     public override IReadOnlyList<string> Examples =>
     [
-        "rt think ./demo --demos demo/demos.jsonl --steps 15 --step-size 0.01 --momentum 0.9 -o task.kv.safetensors",
+        "rt think ./demo --demos demo/capitals.jsonl --template 'example:{input}->{output}' --separator '\\n' --steps 15 --step-size 0.01 --momentum 0.9 -o task.kv.safetensors",
         "rt think facebook/opt-125m --demos sst2.txt --steps 15 --precision model --dev dev.jsonl --choose dev -o sst2.kv.safetensors",
         "rt think ./demo --resume task.kv.safetensors --steps 30 -o longer.kv.safetensors",
     ];

@@ -72,6 +72,11 @@ public static class Curves
             task.Key, Mean([.. task.Select(unit => unit.KeyGradientNorms)]), Mean([.. task.Select(unit => unit.ValueGradientNorms)]))),
     ];
 
+    /// <summary>The first layer of best mean accuracy of task vectors over tasks, on development queries where all tasks have them (else on the
+    /// test queries); 0 without task vectors.</summary>
+    public static int BestVectorLayer(IReadOnlyList<UnitRecord> records) =>
+        BestLayer([.. Accuracies(records).Where(curve => curve is { Method: Methods.TaskVector, Control: null })]);
+
     /// <summary>Similarity of the task vectors; null where there are fewer than two.</summary>
     public static VectorSimilarity? Similarity(IReadOnlyList<UnitRecord> records)
     {
@@ -83,7 +88,7 @@ public static class Curves
         }
 
         var layers = tasks[0].Sets[0].Length;
-        var best = BestLayer([.. Accuracies(records).Where(curve => curve is { Method: Methods.TaskVector, Control: null })]);
+        var best = BestVectorLayer(records);
         var (within, between) = (new double[layers], new double[layers]);
         var (atBestWithin, atBestBetween) = (new List<double>(), new List<double>());
         var matrix = tasks.Select(_ => new double[tasks.Length]).ToArray();

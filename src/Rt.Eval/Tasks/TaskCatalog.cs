@@ -9,6 +9,9 @@ public static class TaskCatalog
     private const string Algorithmic = "algorithmic";
     private const string All = "all";
 
+    /// <summary>The group of the embedded model's tasks; <c>embedded/NAME</c> is one of them.</summary>
+    public const string EmbeddedGroup = "embedded";
+
     /// <summary>Pairs of tasks over the same inputs with other answers, as in the task-vector paper.</summary>
     public static IReadOnlyList<(string Shown, string Written)> ConflictingPairs { get; } =
     [
@@ -23,10 +26,13 @@ public static class TaskCatalog
         .. WordTasks.All.GroupBy(task => task.Value.Group).Select(group => (group.Key, (IReadOnlyList<string>)[.. group.Select(task => task.Key)])),
     ];
 
+    /// <summary>Tasks that the embedded model was trained for, as <c>embedded/NAME</c>; their test queries are inputs held out of its training.</summary>
+    public static IReadOnlyList<string> Embedded { get; } = [.. EmbeddedTasks.Names.Select(name => $"{EmbeddedGroup}/{name}")];
+
     /// <summary>Datasets read from JSONL files that the user supplies.</summary>
     public static IReadOnlyList<string> Datasets { get; } = [.. DatasetTasks.All.Keys];
 
-    /// <summary>Tasks for names: a task, a group, <c>all</c> (every built-in one), a dataset, or a file.</summary>
+    /// <summary>Tasks for names: a task, a group, <c>all</c> (every built-in one), <c>embedded</c> (the embedded model's), a dataset, or a file.</summary>
     /// <param name="names">In the order wanted; repeated tasks count once.</param>
     /// <param name="dataFolder">Holds the datasets; null where none is given.</param>
     /// <exception cref="UsageException">An unknown name, a dataset without a folder, or two tasks of one name.</exception>
@@ -54,9 +60,12 @@ public static class TaskCatalog
         return tasks;
     }
 
-    private static IEnumerable<string> Expand(string name) => name == All
-        ? BuiltIn.SelectMany(group => group.Names)
-        : BuiltIn.FirstOrDefault(group => group.Group == name).Names ?? [name];
+    private static IEnumerable<string> Expand(string name) => name switch
+    {
+        All => BuiltIn.SelectMany(group => group.Names),
+        EmbeddedGroup => Embedded,
+        _ => BuiltIn.FirstOrDefault(group => group.Group == name).Names ?? [name],
+    };
 
     private static EvalTask Find(string name, string? dataFolder)
     {
@@ -75,8 +84,13 @@ public static class TaskCatalog
             return DatasetTasks.Read(name, dataFolder ?? throw new UsageException($"task '{name}' is read from files: give their folder by --data"));
         }
 
+        if (Embedded.Contains(name))
+        {
+            return EmbeddedTasks.Read(name[(EmbeddedGroup.Length + 1)..]);
+        }
+
         return TaskFile.IsPath(name) ? TaskFile.Read(name) : throw new UsageException(
-            $"task '{name}': unknown; expected a file (.json, .jsonl, .task.json), all, "
+            $"task '{name}': unknown; expected a file (.json, .jsonl, .task.json), all, embedded, "
             + $"{string.Join(", ", BuiltIn.Select(group => group.Group))}, or one that `rt eval --list` names");
     }
 

@@ -1,4 +1,4 @@
-// Tasks of the user's own: files of examples, or a description that names them.
+// Tasks of the user's own: files of examples, or a description that holds or names them.
 using System.Text.Json;
 using Rt.Core;
 using Rt.Formats;
@@ -16,24 +16,34 @@ internal static class TaskFile
     public static bool IsPath(string name) => name.EndsWith(".json", StringComparison.Ordinal) || name.EndsWith(".jsonl", StringComparison.Ordinal);
 
     /// <summary>Reads <c>X.task.json</c>, a description <c>{"name"?, "group"?, "template"?, "separator"?, "options"?, "train", "test"?}</c>
-    /// whose paths are relative to it; or a file of examples: <c>{"input": "output"}</c>, <c>[{"input", "output", "options"?}]</c>,
+    /// with examples in it or paths relative to it; or a file of examples: <c>{"input": "output"}</c>, <c>[{"input", "output", "options"?}]</c>,
     /// or one such object per line (.jsonl).</summary>
     /// <exception cref="BadFileException">A file is missing, malformed or empty.</exception>
-    public static EvalTask Read(string path) => path.EndsWith(DescriptionEnding, StringComparison.Ordinal)
-        ? Described(path)
-        : new EvalTask
-        {
-            Name = SafeName(System.IO.Path.GetFileNameWithoutExtension(path)),
-            Group = "files",
-            Template = PromptTemplate.TaskVector,
-            Train = Examples(path, null),
-            Source = path,
-        };
-
-    private static EvalTask Described(string path)
+    public static EvalTask Read(string path)
     {
-        using var json = JsonFile.Read(path);
-        var record = new JsonRecord(path, "the description", json.RootElement);
+        if (!path.EndsWith(DescriptionEnding, StringComparison.Ordinal))
+        {
+            return new EvalTask
+            {
+                Name = SafeName(System.IO.Path.GetFileNameWithoutExtension(path)),
+                Group = "files",
+                Template = PromptTemplate.TaskVector,
+                Train = Examples(path, null),
+                Source = path,
+            };
+        }
+
+        using var json = JsonFile.Read(path, MaxBytes);
+        return Described(path, json.RootElement);
+    }
+
+    /// <summary>Reads a description.</summary>
+    /// <param name="path">Its file: named in messages; gives the task its name and the folder of its paths.</param>
+    /// <param name="root">The description.</param>
+    /// <exception cref="BadFileException">It is malformed, or a file that it names is.</exception>
+    public static EvalTask Described(string path, JsonElement root)
+    {
+        var record = new JsonRecord(path, "the description", root);
         if (record.Properties().Select(property => property.Name).FirstOrDefault(name => !Known.Contains(name)) is { } unknown)
         {
             throw record.Wrong($"field '{unknown}': unknown; expected {string.Join(", ", Known)}");
@@ -41,8 +51,8 @@ internal static class TaskFile
 
         var options = record.Has("options") ? record.Texts("options") : null;
         var published = options is null ? PromptTemplate.TaskVector : PromptTemplate.DeepThinking;
-        var train = Beside(path, record.Text("train"));
-        var test = record.Has("test") ? Beside(path, record.Text("test")) : null;
+        var train = Part(path, record, root, "train", options);
+        var test = record.Has("test") ? Part(path, record, root, "test", options) : null;
         try
         {
             return new EvalTask
@@ -52,9 +62,9 @@ internal static class TaskFile
                 Template = new PromptTemplate(
                     record.Has("template") ? record.Text("template") : published.Pattern,
                     record.Has("separator") ? record.Text("separator") : published.Separator),
-                Train = Examples(train, options),
-                Test = test is null ? null : Examples(test, options),
-                Source = test is null ? train : $"{train}, {test}",
+                Train = train.Examples,
+                Test = test?.Examples,
+                Source = test is null || test.Source == train.Source ? train.Source : $"{train.Source}, {test.Source}",
             };
         }
         catch (UsageException e)
@@ -63,38 +73,53 @@ internal static class TaskFile
         }
     }
 
-    private static string Beside(string path, string name) =>
-        System.IO.Path.Combine(System.IO.Path.GetDirectoryName(path) is { Length: > 0 } folder ? folder : ".", name);
+    /// <summary>The examples of a field and where they come from: the description itself, or the file whose path the field holds.</summary>
+    private static TaskPart Part(string path, JsonRecord record, JsonElement root, string field, string[]? options)
+    {
+        if (record.Has(field) && root.GetProperty(field) is { ValueKind: JsonValueKind.Object or JsonValueKind.Array } written)
+        {
+            return new TaskPart(Some(path, Examples(path, field, written, options)), path);
+        }
+
+        if (!record.Has(field) || root.GetProperty(field).ValueKind != JsonValueKind.String)
+        {
+            throw record.Wrong(field, "examples or a file's path");
+        }
+
+        var file = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(path) is { Length: > 0 } folder ? folder : ".", record.Text(field));
+        return new TaskPart(Examples(file, options), file);
+    }
 
     private static List<EvalExample> Examples(string path, string[]? options)
     {
-        var examples = new List<EvalExample>();
         if (path.EndsWith(".jsonl", StringComparison.Ordinal))
         {
-            examples.AddRange(JsonLines.Read(path, MaxBytes).Select(record => Example(record, options)));
-        }
-        else
-        {
-            using var json = JsonFile.Read(path, MaxBytes);
-            if (json.RootElement.ValueKind == JsonValueKind.Array)
-            {
-                examples.AddRange(json.RootElement.EnumerateArray().Select((item, i) => Example(new JsonRecord(path, $"item {i}", item), options)));
-            }
-            else
-            {
-                var record = new JsonRecord(path, "the file", json.RootElement);
-                examples.AddRange(record.Properties().Select(property => Checked(record, property.Name, record.Text(property.Name), options)));
-            }
+            return Some(path, [.. JsonLines.Read(path, MaxBytes).Select(record => Example(record, options))]);
         }
 
-        return examples.Count switch
-        {
-            0 => throw new BadFileException(path, "expected examples, found none"),
-            _ when examples.Any(example => example.Options is null != examples[0].Options is null) =>
-                throw new BadFileException(path, "expected options in every example or in none"),
-            _ => examples,
-        };
+        using var json = JsonFile.Read(path, MaxBytes);
+        return Some(path, Examples(path, null, json.RootElement, options));
     }
+
+    private static List<EvalExample> Examples(string path, string? field, JsonElement element, string[]? options)
+    {
+        if (element.ValueKind == JsonValueKind.Array)
+        {
+            return [.. element.EnumerateArray().Select((item, i) => Example(
+                new JsonRecord(path, field is null ? $"item {i}" : $"field '{field}', item {i}", item), options))];
+        }
+
+        var record = new JsonRecord(path, field is null ? "the file" : $"field '{field}'", element);
+        return [.. record.Properties().Select(property => Checked(record, property.Name, record.Text(property.Name), options))];
+    }
+
+    private static List<EvalExample> Some(string path, List<EvalExample> examples) => examples.Count switch
+    {
+        0 => throw new BadFileException(path, "expected examples, found none"),
+        _ when examples.Any(example => example.Options is null != examples[0].Options is null) =>
+            throw new BadFileException(path, "expected options in every example or in none"),
+        _ => examples,
+    };
 
     private static EvalExample Example(JsonRecord record, string[]? options) => Checked(
         record, record.Text("input"), record.Text("output"), record.Has("options") ? record.Texts("options") : options);
@@ -112,4 +137,6 @@ internal static class TaskFile
     /// <summary>A name that can be part of a file's name on every system.</summary>
     private static string SafeName(string name) =>
         string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.' ? c : '_')).Trim('.') is { Length: > 0 } safe ? safe : "task";
+
+    private sealed record TaskPart(List<EvalExample> Examples, string Source);
 }

@@ -1,4 +1,4 @@
-// A random model whose answers depend on everything before them: the demo's, with sharp attention, heavy values and no end of text.
+// A random model whose answers depend on everything before them: with sharp attention, heavy values and no end of text.
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using Rt.Core;
@@ -12,14 +12,14 @@ public sealed class AttentiveModel : IAsyncLifetime
     private const float Sharper = 3;
     private const float Heavier = 6;
 
-    private readonly DemoFolder _demo = new();
+    private readonly RandomModel _random = new();
 
-    public string Model => _demo.Model;
+    public string Folder => _random.Folder;
 
     public async Task InitializeAsync()
     {
-        await _demo.InitializeAsync();
-        var path = Path.Combine(Model, "model.safetensors");
+        await _random.InitializeAsync();
+        var path = Path.Combine(Folder, "model.safetensors");
         var writer = new SafetensorsWriter();
         using (var file = SafetensorsFile.Open(path))
         {
@@ -32,9 +32,9 @@ public sealed class AttentiveModel : IAsyncLifetime
         }
 
         writer.Write(path);
-        var config = Path.Combine(Model, "config.json");
+        var config = Path.Combine(Folder, "config.json");
         File.WriteAllText(config, Regex.Replace(File.ReadAllText(config), "\"eos_token_id\": \\d+", "\"eos_token_id\": null"));
     }
 
-    public Task DisposeAsync() => _demo.DisposeAsync();
+    public Task DisposeAsync() => _random.DisposeAsync();
 }

@@ -9,7 +9,7 @@ namespace Rt.Cli.Tests;
 public sealed class EvalRunFolder : IAsyncLifetime
 {
     private readonly TemporaryFolder _folder = new();
-    private readonly DemoFolder _demo = new();
+    private readonly RandomModel _random = new();
 
     public string Run => _folder["run"];
 
@@ -17,13 +17,13 @@ public sealed class EvalRunFolder : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        await _demo.InitializeAsync();
+        await _random.InitializeAsync();
         var hostile = string.Join(',', Enumerable.Range(0, 30).Select(i => $"\"</script><b>{i}\":\"<!-- {i} --><img src=x onerror=alert(1)>\""));
         var file = _folder.Write("hostile.json", $"{{{hostile}}}");
         var lines = Enumerable.Range(0, 40).Select(i => $"{{\"input\":\"item {i}\",\"output\":\"{(i % 3 == 0 ? "yes" : "no")}\",\"options\":[\"yes\",\"no\"]}}");
         var options = _folder.Write("options.jsonl", string.Join('\n', lines));
         var run = await CliRun.Async(
-            "eval", _demo.Model, "--task", $"list_first,{options},{file}", "--method", "zero-shot,icl,deep-thinking,task-vector,selection-only",
+            "eval", _random.Folder, "--task", $"list_first,{options},{file}", "--method", "zero-shot,icl,deep-thinking,task-vector,selection-only",
             "--sets", "2", "--queries", "6", "--dev", "4", "--shots", "3", "--steps", "3", "--resamples", "200", "-o", Run);
         Assert.True(run.Code == 0, run.Error);
         Table = run.Out;
@@ -31,7 +31,7 @@ public sealed class EvalRunFolder : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        await _demo.DisposeAsync();
+        await _random.DisposeAsync();
         _folder.Dispose();
     }
 }

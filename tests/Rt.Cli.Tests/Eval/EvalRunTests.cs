@@ -6,7 +6,7 @@ using Rt.Model;
 
 namespace Rt.Cli.Tests;
 
-public sealed class EvalRunTests(AttentiveModel demo) : IClassFixture<AttentiveModel>, IDisposable
+public sealed class EvalRunTests(AttentiveModel random) : IClassFixture<AttentiveModel>, IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
@@ -27,7 +27,7 @@ public sealed class EvalRunTests(AttentiveModel demo) : IClassFixture<AttentiveM
             ["--fixed-step"] = "2",
             ["--resamples"] = "200",
         };
-        return ["eval", demo.Model, "--no-timing", .. usual.Where(option => !more.Contains(option.Key)).SelectMany(option => new[] { option.Key, option.Value }), .. more];
+        return ["eval", random.Folder, "--no-timing", .. usual.Where(option => !more.Contains(option.Key)).SelectMany(option => new[] { option.Key, option.Value }), .. more];
     }
 
     private string Choices(string name = "choices", int count = 60)
@@ -82,7 +82,7 @@ public sealed class EvalRunTests(AttentiveModel demo) : IClassFixture<AttentiveM
     public async Task Run_CancelledAfterAUnit_ResumesToTheBytesOfAnUninterruptedRun()
     {
         using var device = new CpuDevice(new CpuOptions(Threads: 2));
-        using var model = LanguageModel.Load(demo.Model, device);
+        using var model = LanguageModel.Load(random.Folder, device);
         var settings = new EvalSettings { Draw = new DrawSettings(3, 2, 6, 4, 2, DrawKind.Auto), Steps = 3, Timing = false };
         var plan = EvalPlan.Make(model, TaskCatalog.Resolve(["to_upper", Choices()], null), [], settings);
         var manifest = RunManifest.Of(plan, new RunModel("m", "llama", 4, 128, "F32", model.Identity.Model, "cpu", "F32"), settings, new ReadingSettings { Resamples = 200 }, "1");
@@ -207,7 +207,7 @@ public sealed class EvalRunTests(AttentiveModel demo) : IClassFixture<AttentiveM
         var file = _folder.Write("letters.json", $"{{{string.Join(',', pairs)}}}");
         var run = await Ok(Small("--task", $"{file},to_upper", "--single-token", "--shots", "2", "--queries", "2", "--sets", "1", "--dev", "0", "--method", "icl", "-o", _folder["run"]));
         using var device = new CpuDevice(new CpuOptions(Threads: 1));
-        using var model = LanguageModel.Load(demo.Model, device);
+        using var model = LanguageModel.Load(random.Folder, device);
         bool OneToken(string text) => model.Encode("!" + text, addSpecialTokens: false).Length == 2;
         var letters = Enumerable.Range(0, 24).Where(i => i % 3 != 0).Select(i => $"{(char)('a' + i)}").ToArray();
         var (bare, spaced) = (letters.Count(OneToken), letters.Count(letter => OneToken(" " + letter)));

@@ -1,7 +1,7 @@
 // rt eval on wrong command lines and files: one line, the right exit code, nothing written.
 namespace Rt.Cli.Tests;
 
-public sealed class EvalUsageTests(DemoFolder demo) : IClassFixture<DemoFolder>, IDisposable
+public sealed class EvalUsageTests(RandomModel random) : IClassFixture<RandomModel>, IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
@@ -29,7 +29,7 @@ public sealed class EvalUsageTests(DemoFolder demo) : IClassFixture<DemoFolder>,
     [InlineData(3, "absent-draws.json", "--draws", "absent-draws.json")]
     [InlineData(2, "{input}", "--template", "nothing")]
     public async Task Eval_WrongOption_IsOneLine(int code, string part, params string[] options) =>
-        (await CliRun.Async(["eval", demo.Model, .. options])).AssertFails(code, part);
+        (await CliRun.Async(["eval", random.Folder, .. options])).AssertFails(code, part);
 
     [Theory]
     [InlineData("", "empty")]
@@ -43,7 +43,7 @@ public sealed class EvalUsageTests(DemoFolder demo) : IClassFixture<DemoFolder>,
     public async Task Eval_MalformedDraws_IsBadFile(string text, string part)
     {
         var path = _folder.Write("draws.json", text);
-        (await CliRun.Async("eval", demo.Model, "--task", "to_upper", "--draws", path)).AssertFails(3, path, part);
+        (await CliRun.Async("eval", random.Folder, "--task", "to_upper", "--draws", path)).AssertFails(3, path, part);
     }
 
     [Fact]
@@ -51,14 +51,14 @@ public sealed class EvalUsageTests(DemoFolder demo) : IClassFixture<DemoFolder>,
     {
         var word = string.Concat(Enumerable.Repeat("word ", 400));
         var path = _folder.Write("long.json", $"{{{string.Join(',', Enumerable.Range(0, 30).Select(i => $"\"{word}{i}\":\"x\""))}}}");
-        (await CliRun.Async("eval", demo.Model, "--task", path, "-q")).AssertFails(2, "task 'long'", "max_position_embeddings");
+        (await CliRun.Async("eval", random.Folder, "--task", path, "-q")).AssertFails(2, "task 'long'", "max_position_embeddings");
     }
 
     [Fact]
     public async Task Eval_OutputIsAFile_IsBadFile()
     {
         var path = _folder.Write("taken", "x");
-        (await CliRun.Async("eval", demo.Model, "-o", path)).AssertFails(3, path);
+        (await CliRun.Async("eval", random.Folder, "-o", path)).AssertFails(3, path);
     }
 
     [Fact]
@@ -75,7 +75,9 @@ public sealed class EvalUsageTests(DemoFolder demo) : IClassFixture<DemoFolder>,
     public async Task Eval_List_NamesEveryTask()
     {
         var run = await CliRun.Async("eval", "--list");
-        Assert.All(["next_letter", "country_capital", "example:a->A", "winogrande", "random-weights"], part => Assert.Contains(part, run.Out));
-        Assert.Equal(4, (await CliRun.JsonAsync("eval", "--list"))["groups"]!.AsObject().Count);
+        Assert.All(["next_letter", "country_capital", "example:a->A", "winogrande", "random-weights", "embedded/country_capital"], part => Assert.Contains(part, run.Out));
+        var groups = (await CliRun.JsonAsync("eval", "--list"))["groups"]!.AsObject();
+        Assert.Equal(["algorithmic", "linguistic", "knowledge", "translation", "embedded"], groups.Select(group => group.Key));
+        Assert.Equal(Rt.Eval.TaskCatalog.Embedded, groups["embedded"]!.AsArray().Select(name => (string?)name));
     }
 }

@@ -14,9 +14,9 @@ public sealed class QueryBatchTests : IClassFixture<AttentiveModel>, IDisposable
     private readonly LanguageModel _model;
     private readonly TaskVector[] _vectors;
 
-    public QueryBatchTests(AttentiveModel demo)
+    public QueryBatchTests(AttentiveModel random)
     {
-        _model = LanguageModel.Load(demo.Model, _device);
+        _model = LanguageModel.Load(random.Folder, _device);
         _vectors = [.. Inputs.Select((_, i) => TaskVector.Extract(_model, [_model.Encode($"example:{i}->{i + 1}\nexample:c->")]))];
     }
 

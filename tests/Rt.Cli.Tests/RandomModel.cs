@@ -1,15 +1,14 @@
-// The demo's model folder: a small LLaMA-like checkpoint with random weights from a fixed seed, and the files embedded in the command.
-using System.Reflection;
-using System.Text;
+// A model folder for tests: a small LLaMA-like checkpoint with random weights from a fixed seed, a tokenizer, demonstrations and queries.
 using Rt.Core;
 using Rt.Eval;
 using Rt.Formats;
 using Rt.Formats.Tokenizers;
+using Rt.Tests;
 
-namespace Rt.Cli.Demo;
+namespace Rt.Cli.Tests;
 
-/// <summary>Writes the demo's model folder.</summary>
-internal static class DemoModel
+/// <summary>The folder of such a model, shared by the tests of a class.</summary>
+public sealed class RandomModel : IAsyncLifetime
 {
     private const ulong Seed = 20230516;
     private const int HiddenSize = 128;
@@ -19,64 +18,36 @@ internal static class DemoModel
     private const int KeyValueHeads = 2;
     private const int HeadDim = 32;
     private const int MaxPositions = 1024;
-    private const string MadeBy = "made_by";
-    private const string Maker = "rt demo";
-    private const string Weights = "model.safetensors";
-    private const string Resources = "demo/";
 
-    /// <summary>Demonstration pairs.</summary>
-    public const string Demonstrations = "demos.jsonl";
+    private readonly TemporaryFolder _folder = new();
 
-    /// <summary>Queries with options and answers.</summary>
-    public const string Queries = "queries.jsonl";
+    /// <summary>The folder.</summary>
+    public string Folder => _folder["model"];
 
-    private static readonly string[] Files = ["tokenizer.json", "tokenizer_config.json", Demonstrations, Queries];
+    /// <summary>Ten pairs.</summary>
+    public string Demonstrations => Path.Combine(Folder, "demos.jsonl");
 
-    /// <summary>Writes all files; the bytes are the same on every run.</summary>
-    /// <param name="folder">Made where absent.</param>
-    /// <param name="cancellation">Leaves no half-written file.</param>
-    /// <returns>Names of the files.</returns>
-    /// <exception cref="UsageException">The folder holds another model.</exception>
-    public static IReadOnlyList<string> Write(string folder, CancellationToken cancellation)
+    /// <summary>Eight queries with options and answers.</summary>
+    public string Queries => Path.Combine(Folder, "queries.jsonl");
+
+    public Task InitializeAsync()
     {
-        RefuseForeign(folder);
-        Directory.CreateDirectory(folder);
-        foreach (var file in Files)
+        _folder.Copy(Fixtures.Golden("tokenizers/llama3-bpe"), "model");
+        foreach (var file in Directory.GetFiles(Path.Combine(Fixtures.Root, "random-model")))
         {
-            var bytes = Resource(file);
-            AtomicFile.Write(Path.Combine(folder, file), stream => stream.Write(bytes));
+            File.Copy(file, Path.Combine(Folder, Path.GetFileName(file)));
         }
 
-        var vocabulary = Tokenizer.Load(folder) is var tokenizer ? tokenizer.VocabularySize : 0;
-        var config = Encoding.UTF8.GetBytes(Config(vocabulary, tokenizer.BosTokenId, tokenizer.EosTokenId));
-        AtomicFile.Write(Path.Combine(folder, "config.json"), stream => stream.Write(config));
-        WriteWeights(Path.Combine(folder, Weights), vocabulary, cancellation);
-        return ["config.json", Weights, .. Files];
+        var tokenizer = Tokenizer.Load(Folder);
+        File.WriteAllText(Path.Combine(Folder, "config.json"), Config(tokenizer.VocabularySize, tokenizer.BosTokenId, tokenizer.EosTokenId));
+        WriteWeights(Path.Combine(Folder, "model.safetensors"), tokenizer.VocabularySize);
+        return Task.CompletedTask;
     }
 
-    private static void RefuseForeign(string folder)
+    public Task DisposeAsync()
     {
-        if (File.Exists(folder))
-        {
-            throw new UsageException($"{folder}: expected a folder for the demo, found a file");
-        }
-
-        if (!Directory.Exists(folder) || !Directory.EnumerateFileSystemEntries(folder).Any())
-        {
-            return;
-        }
-
-        var weights = Path.Combine(folder, Weights);
-        if (File.Exists(weights))
-        {
-            using var file = SafetensorsFile.Open(weights);
-            if (file.Metadata.GetValueOrDefault(MadeBy) == Maker)
-            {
-                return;
-            }
-        }
-
-        throw new UsageException($"{folder}: holds other files; name an empty or new folder, or one that rt demo made");
+        _folder.Dispose();
+        return Task.CompletedTask;
     }
 
     private static string Config(int vocabulary, int? bos, int? eos) => $$"""
@@ -102,14 +73,12 @@ internal static class DemoModel
           "torch_dtype": "float32"
         }
 
-        """.ReplaceLineEndings("\n");
+        """;
 
-    private static void WriteWeights(string path, int vocabulary, CancellationToken cancellation)
+    private static void WriteWeights(string path, int vocabulary)
     {
         var random = new SeededRandom(Seed);
         var writer = new SafetensorsWriter();
-        writer.SetMetadata("format", "pt");
-        writer.SetMetadata(MadeBy, Maker);
         Matrix("model.embed_tokens.weight", vocabulary, HiddenSize, 1);
         for (var layer = 0; layer < Layers; layer++)
         {
@@ -127,7 +96,7 @@ internal static class DemoModel
 
         Ones("model.norm.weight");
         Matrix("lm_head.weight", vocabulary, HiddenSize, 2 * Gain(HiddenSize));
-        writer.Write(path, cancellation);
+        writer.Write(path);
 
         void Ones(string name) => writer.Add<float>(name, DType.F32, [HiddenSize], Enumerable.Repeat(1f, HiddenSize).ToArray());
 
@@ -157,14 +126,5 @@ internal static class DemoModel
         }
 
         return sum;
-    }
-
-    private static byte[] Resource(string name)
-    {
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(Resources + name)
-            ?? throw new InvalidOperationException($"resource {name} is not in the assembly");
-        var bytes = new byte[stream.Length];
-        stream.ReadExactly(bytes);
-        return bytes;
     }
 }
