@@ -21,25 +21,26 @@ SHORT, LONG, LONG_FROM = 128, 256, 0.7
 class Batches:
     """Rows packed with documents; a document sees itself only."""
 
-    def __init__(self, seed, encode, progress):
-        self.source, self.encode, self.progress = tasks.Source(seed), encode, progress
+    def __init__(self, seed, encode, progress, lists=0.0):
+        self.source, self.encode, self.progress, self.lists = tasks.Source(seed), encode, progress, lists
         self.easy = sorted(tasks.LISTS) + list(tasks.RULES)
 
     def document(self):
         """Lines of one task, perhaps repeated: pieces and the weight of each as a target."""
         r = self.source.random
         kind = r.random()
+        focus = self.lists > 0 and r.random() < self.lists
         form = r.choices(tasks.FORMATS, (0.5, 0.2, 0.15, 0.15))[0]
-        if kind < 0.12:
+        if kind < (0.3 if focus else 0.12):
             draw, name = self.source.classification(), "classification"
             form = "example" if form == "named" else form
-        elif kind < 0.2:
+        elif not focus and kind < 0.2:
             draw, name = self.source.recall(), "recall"
             form = "example" if form == "named" else form
         else:
             # Rules first, facts after: facts outnumber rules and need many more repetitions.
             easy = r.random() < max(0.15, 0.7 - 1.2 * self.progress())
-            name = r.choice(self.easy) if easy else r.choice(tasks.NAMES)
+            name = r.choice(sorted(tasks.LISTS) if focus else self.easy if easy else tasks.NAMES)
             draw = lambda: self.source.pair(name, form)
         count = r.choice((1, 2, 4, 6, 8, 12, 16, 24))
         blank = r.random() < 0.15
@@ -176,6 +177,7 @@ def main():
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--resume")
     parser.add_argument("--task-vectors", type=int, help="adds the task-vector loss at this layer")
+    parser.add_argument("--lists", type=float, default=0.0, help="share of documents on lists and arbitrary labels, which are learned last")
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
@@ -198,7 +200,7 @@ def main():
 
     start, seen, step = time.time(), 0, 0
     progress = lambda: min(1.0, seen / (1e6 * options.tokens))
-    batches = Batches(options.seed if not options.resume else options.seed + 1000, encode, (lambda: 1.0) if options.resume else progress)
+    batches = Batches(options.seed if not options.resume else options.seed + 1000, encode, (lambda: 1.0) if options.resume else progress, options.lists)
     note(parameters=sum(p.numel() for p in net.parameters()), vocabulary=size, torch=torch.__version__, **vars(options))
     total, answer_loss, vector_loss, last = 0.0, 0.0, 0.0, time.time()
     while progress() < 1 and (options.until is None or seen < 1e6 * options.until):
@@ -231,6 +233,9 @@ def main():
             note(step=step, minutes=round((time.time() - start) / 60, 2), tokens=seen, loss=round(total / 100, 4), answers=round(answer_loss / 100, 4),
                  vectors=round(vector_loss / 100, 4), rate=round(rate, 6), tokens_per_second=round(100 * TOKENS / (time.time() - last)))
             total, answer_loss, vector_loss, last = 0.0, 0.0, 0.0, time.time()
+        if options.lists and step % 100 == 0:
+            note(step=step, lists=summary(evaluate(net, encode, 7, 12, names=sorted(tasks.LISTS))))
+            last = time.time()
         if step % 500 == 0:
             torch.save(net.state_dict(), f"{options.out}/state.pt")
             note(step=step, held_out=summary(evaluate(net, encode, 7, 8)))
