@@ -13,6 +13,9 @@ internal sealed unsafe partial class CpuOps<TW, TV>
     /// <summary>Rows of W in a slab, and most slabs: they follow from the shape alone, so that sums do not depend on threads.</summary>
     private const int SlabDepth = 192, MaxSlabs = 16;
 
+    /// <summary>Columns of four rows of W that are asked for at once: whole registers of every width.</summary>
+    private const int StripColumns = 128;
+
     private static int PaddedColumns(int columns) => (columns + TW.Count - 1) / TW.Count * TW.Count;
 
     private static long RowSumsScratch(int rows, int columns) => (rows + 4L) * PaddedColumns(columns);
@@ -99,19 +102,26 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         for (; k + 4 <= to; k += 4)
         {
             var w = part.Weight + (k * part.Stride + first) * TE.Bytes;
-            Prefetch.Rows(w + 4 * part.Stride * TE.Bytes, part.Stride * TE.Bytes, Math.Min(4, to - k - 4), columns * TE.Bytes);
-            if (wide)
+            var next = w + 4 * part.Stride * TE.Bytes;
+            var nextRows = Math.Min(4, to - k - 4);
+            for (var n = 0; n < columns; n += StripColumns)
             {
-                for (var i = 0; i < 4; i++)
+                // Strip by strip, so that asking for the next rows and multiplying these take turns.
+                var strip = Math.Min(StripColumns, columns - n);
+                Prefetch.Rows(next + n * TE.Bytes, part.Stride * TE.Bytes, nextRows, strip * TE.Bytes);
+                if (wide)
                 {
-                    Widening.Copy<TW, TV, TE>(w, i * part.Stride, columns, widened + i * sumStride);
-                }
+                    for (var i = 0; i < 4; i++)
+                    {
+                        Widening.Copy<TW, TV, TE>(w, i * part.Stride + n, strip, widened + i * sumStride);
+                    }
 
-                AddFour<WeightF32>(plan, k, (byte*)widened, sumStride, columns, sums, sumStride);
-            }
-            else
-            {
-                AddFour<TE>(plan, k, w, part.Stride, columns, sums, sumStride);
+                    AddFour<WeightF32>(plan, k, (byte*)widened, sumStride, strip, sums + n, sumStride);
+                }
+                else
+                {
+                    AddFour<TE>(plan, k, w + n * TE.Bytes, part.Stride, strip, sums + n, sumStride);
+                }
             }
         }
 
