@@ -72,7 +72,7 @@ class Batches:
         return torch.from_numpy(ids), torch.from_numpy(weights), torch.from_numpy(documents)
 
 
-def prompts(source, encode, name, shots, count, hidden, exclude_shared=True):
+def prompts(source, encode, name, shots, count, hidden):
     """Few-shot prompts of equal shape: demonstrations, the query, its answer."""
     rows, answers, zero = [], [], []
     for _ in range(count):
@@ -90,7 +90,7 @@ def prompts(source, encode, name, shots, count, hidden, exclude_shared=True):
 
 
 @torch.no_grad()
-def last_states(net, rows, upto=None, start=0):
+def last_states(net, rows):
     """Residual stream of each row's last token after every block, [rows][layers + 1, width]; rows may differ in length."""
     found = []
     for row in rows:

@@ -113,11 +113,11 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         foreach (var part in linear.Parts)
         {
             biasFloats += part.Bias is null ? 0 : part.Out;
-            slabFloats += part.InputMajor ? (long)plan.Slabs * rows * PaddedColumns(part.Out) : 0;
+            slabFloats += part.InputMajor ? SlabFloats(plan, part.Out) : 0;
         }
 
         var partBytes = (sizeof(MatMulPart) * plan.PartCount + 63) & ~63;
-        var memory = workspace.Parts.Bytes(partBytes + (biasFloats + slabFloats) * sizeof(float) + 64);
+        var memory = workspace.Parts.Bytes(partBytes + (biasFloats + slabFloats) * sizeof(float));
         plan.Parts = (MatMulPart*)memory;
         var slabSums = (float*)(memory + partBytes);
         var biases = slabSums + slabFloats;
@@ -146,7 +146,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             if (part.InputMajor && plan.Slabs > 0)
             {
                 part.SlabSums = slabSums;
-                slabSums += (long)plan.Slabs * rows * PaddedColumns(part.Out);
+                slabSums += SlabFloats(plan, part.Out);
                 part.ChunkOut = SlabOutputs(plan, part.Out);
             }
             else
@@ -155,7 +155,6 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             }
 
             plan.ChunkCount += (part.Out + part.ChunkOut - 1) / part.ChunkOut * (part.SlabSums == null ? 1 : plan.Slabs);
-
             scratch = Math.Max(scratch, BlockScratchFloats(plan, part));
             column += part.Out;
         }

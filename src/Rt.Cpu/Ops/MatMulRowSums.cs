@@ -22,6 +22,8 @@ internal sealed unsafe partial class CpuOps<TW, TV>
 
     private static int SlabsOf(int rows) => Math.Clamp(rows / SlabDepth, 1, MaxSlabs);
 
+    private static long SlabFloats(in MatMulPlan plan, int outputs) => (long)plan.Slabs * plan.Rows * PaddedColumns(outputs);
+
     /// <summary>Outputs of one slab that a chunk sums: all of them, unless there are more threads than slabs.</summary>
     private int SlabOutputs(in MatMulPlan plan, int outputs)
     {

@@ -1,5 +1,4 @@
 // The report as one self-contained page: data, styles, script and the plotting library (uPlot, MIT) in a single file that works offline.
-using System.Reflection;
 using System.Text.Json.Nodes;
 
 namespace Rt.Eval;
@@ -42,9 +41,7 @@ public static class HtmlPage
 
     private static string Resource(string name)
     {
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream($"report/{name}")
-            ?? throw new InvalidOperationException($"resource report/{name} is not in the assembly");
-        using var reader = new StreamReader(stream);
+        using var reader = new StreamReader(EmbeddedResource.Open($"report/{name}"));
         return reader.ReadToEnd();
     }
 }

@@ -1,5 +1,4 @@
 // The tasks that the embedded model was trained for: weights/tasks, written by weights/train/export_tasks.py.
-using System.Reflection;
 using Rt.Formats;
 
 namespace Rt.Eval;
@@ -13,16 +12,15 @@ internal static class EmbeddedTasks
     /// <summary>Every task, in alphabetical order.</summary>
     public static IReadOnlyList<string> Names { get; } =
     [
-        .. Assembly.GetExecutingAssembly().GetManifestResourceNames().Where(name => name.StartsWith(Folder, StringComparison.Ordinal))
-            .Select(name => name[Folder.Length..^Ending.Length]).Order(StringComparer.Ordinal),
+        .. EmbeddedResource.Names.Where(name => name.StartsWith(Folder, StringComparison.Ordinal)).Select(name => name[Folder.Length..^Ending.Length])
+            .Order(StringComparer.Ordinal),
     ];
 
     /// <summary>Reads a task.</summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
     public static EvalTask Read(string name)
     {
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream($"{Folder}{name}{Ending}")
-            ?? throw new InvalidOperationException($"resource {Folder}{name}{Ending} is not in the assembly");
+        using var stream = EmbeddedResource.Open($"{Folder}{name}{Ending}");
         var bytes = new byte[stream.Length];
         stream.ReadExactly(bytes);
         using var json = JsonFile.Parse($"{name}{Ending}", bytes);

@@ -1,6 +1,5 @@
 // Linguistic, knowledge and translation tasks over word lists written for this repository (Data/*.tsv).
 // Their names and kinds follow arXiv:2310.15916.
-using System.Reflection;
 
 namespace Rt.Eval;
 
@@ -36,9 +35,7 @@ internal static class WordTasks
 
     private static IEnumerable<string[]> Rows(string list)
     {
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream($"words/{list}.tsv")
-            ?? throw new InvalidOperationException($"resource words/{list}.tsv is not in the assembly");
-        using var reader = new StreamReader(stream);
+        using var reader = new StreamReader(EmbeddedResource.Open($"words/{list}.tsv"));
         while (reader.ReadLine() is { } line)
         {
             if (line.Length > 0)
