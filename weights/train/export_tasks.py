@@ -1,4 +1,4 @@
-"""Writes ../tasks/NAME.task.json: what training showed in the evaluation format as "train", what it held out as "test". See README.md."""
+"""Writes ../tasks/NAME.task.json: what training showed in the evaluation format as "train", what it held out as "test". See ../README.md."""
 import json
 import os
 import random
@@ -22,6 +22,7 @@ GROUPS = {
 GROUP = {name: group for group, names in GROUPS.items() for name in names.split()}
 
 # Words of two or three categories under labels that mean nothing: only the demonstrations say which is which.
+ASKED = 5  # words of each category that queries are made of
 CLASSIFICATIONS = {
     "classify_animal_tool": {"animal": "foo", "tool": "bar"},
     "classify_fruit_clothing": {"fruit": "A", "clothing": "B"},
@@ -72,8 +73,11 @@ def classifications():
         # A word of two categories was shown as one of them and perhaps held out of the other: it is left out.
         labelled = [(word, category) for category in labels for word in facts.CATEGORIES[category] if categories[word] == [category]]
         shown = {word: labels[c] for word, c in labelled if word not in tasks.CLASSIFICATION_HELD_OUT[c]}
-        held_out = {word: labels[c] for word, c in labelled if word in tasks.CLASSIFICATION_HELD_OUT[c]}
-        write(name, "classification", shown, held_out, list(labels.values()))
+        unseen = {word: labels[c] for word, c in labelled if word in tasks.CLASSIFICATION_HELD_OUT[c]}
+        asked = {word for c in labels for word in sorted((w for w, of in labelled if of == c and w in shown), key=lambda w: tasks.digest(name, w))[:ASKED]}
+        # Training drew the labels anew in every document, so a word that it showed tells nothing about its label here.
+        write(name, "classification", {w: y for w, y in shown.items() if w not in asked}, {w: shown[w] for w in shown if w in asked}, list(labels.values()))
+        write(f"{name}_unseen", "classification", shown, unseen, list(labels.values()))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import os
 import sys
 
 METHODS = ("zero-shot", "icl", "deep-thinking, step 5", "deep-thinking, step by dev", "task-vector, layer 3", "task-vector, layer by dev")
-GROUPS = ("algorithmic", "linguistic", "knowledge", "translation", "classification")
+GROUPS = ("algorithmic", "linguistic", "knowledge", "translation", "classification", "classification, unseen words")
 
 
 def mean(rows):
@@ -15,7 +15,7 @@ def mean(rows):
 
 
 def groups(results):
-    group = {task["name"]: task["group"] for task in results["rt"]["tasks"]}
+    group = {task["name"]: task["group"] + (", unseen words" if task["name"].endswith("_unseen") else "") for task in results["rt"]["tasks"]}
     rows = {(row["task"], row["method"]): row for row in results["rt"]["rows"] if row["task"] in group}
     for name in (*GROUPS, "all"):
         tasks = [task for task in group if name in ("all", group[task])]

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-ROTARY_SHARE = 0.5
+ROTARY_SHARE, ROTARY_BASE = 0.5, 500.0
 
 
 class Block(nn.Module):
@@ -21,7 +21,19 @@ class Block(nn.Module):
             nn.init.zeros_(m.bias)
             nn.init.normal_(m.weight, std=m.in_features ** -0.5)
         for m in (self.dense, self.down):
-            m.weight.data /= math.sqrt(2 * layers)
+            nn.init.zeros_(m.weight)
+
+    def look_back(self, distances, sharpness=38.0):
+        """Biases by which head i begins by attending `distances[i]` tokens back: rotated, query and key agree best there."""
+        turns = frequencies(self.head_dim)
+        half = len(turns)
+        weight = self.query_key_value.weight.data.view(self.heads, 3, self.head_dim, -1)
+        bias = self.query_key_value.bias.data.view(self.heads, 3, self.head_dim)
+        for head, distance in enumerate(distances):
+            weight[head, :2] *= 0.25
+            bias[head, 0, :half] = sharpness ** 0.5
+            bias[head, 1, :half] = sharpness ** 0.5 * (turns * distance).cos()
+            bias[head, 1, half:2 * half] = sharpness ** 0.5 * (turns * distance).sin()
 
     def forward(self, x, cos, sin, mask):
         b, t, w = x.shape
@@ -32,6 +44,12 @@ class Block(nn.Module):
         scores = torch.baddbmm(mask, q, k.transpose(1, 2), alpha=self.head_dim ** -0.5)
         y = torch.bmm(scores.softmax(-1), v).view(b, self.heads, t, self.head_dim).transpose(1, 2).reshape(b, t, w)
         return x + self.dense(y) + self.down(F.gelu(self.up(self.post_attention_layernorm(x))))
+
+
+def frequencies(head_dim):
+    """Radians per position of each rotated pair."""
+    half = int(head_dim * ROTARY_SHARE) // 2
+    return ROTARY_BASE ** (-torch.arange(half) / half)
 
 
 def rotate(x, cos, sin):
@@ -45,11 +63,13 @@ class Decoder(nn.Module):
         super().__init__()
         self.config = dict(vocabulary=vocabulary, width=width, layers=layers, heads=heads, inner=inner, positions=positions)
         self.embed = nn.Embedding(vocabulary, width)
-        nn.init.normal_(self.embed.weight, std=width ** -0.5)
+        nn.init.normal_(self.embed.weight, std=0.5)
+        self.head = nn.Linear(width, vocabulary, bias=False)
+        nn.init.normal_(self.head.weight, std=width ** -0.5)
         self.blocks = nn.ModuleList(Block(width, heads, inner, layers) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
-        half = int(width // heads * ROTARY_SHARE) // 2
-        angle = torch.arange(positions)[:, None] * (10000.0 ** (-torch.arange(half) / half))[None]
+        angle = torch.arange(positions)[:, None] * frequencies(width // heads)[None]
+        self.blocks[0].look_back(range(1, heads + 1))
         self.register_buffer("cos", angle.cos(), persistent=False)
         self.register_buffer("sin", angle.sin(), persistent=False)
 
@@ -69,7 +89,7 @@ class Decoder(nn.Module):
         return x
 
     def logits(self, x):
-        return F.linear(self.norm(x), self.embed.weight)
+        return self.head(self.norm(x))
 
     def export(self, folder):
         """config.json and model.safetensors (BF16) in the Hugging Face layout of GPTNeoXForCausalLM."""
@@ -77,14 +97,14 @@ class Decoder(nn.Module):
         config = {
             "architectures": ["GPTNeoXForCausalLM"], "model_type": "gpt_neox", "hidden_act": "gelu", "hidden_size": c["width"],
             "intermediate_size": c["inner"], "num_hidden_layers": c["layers"], "num_attention_heads": c["heads"],
-            "max_position_embeddings": c["positions"], "layer_norm_eps": 1e-5, "rotary_pct": ROTARY_SHARE, "rotary_emb_base": 10000,
+            "max_position_embeddings": c["positions"], "layer_norm_eps": 1e-5, "rotary_pct": ROTARY_SHARE, "rotary_emb_base": ROTARY_BASE,
             "use_parallel_residual": True, "attention_bias": True, "tie_word_embeddings": False, "vocab_size": c["vocabulary"],
             "bos_token_id": 0, "eos_token_id": 0, "torch_dtype": "bfloat16",
         }
         with open(f"{folder}/config.json", "w") as f:
             json.dump(config, f, indent=2)
             f.write("\n")
-        tensors = {"gpt_neox.embed_in.weight": self.embed.weight, "embed_out.weight": self.embed.weight,
+        tensors = {"gpt_neox.embed_in.weight": self.embed.weight, "embed_out.weight": self.head.weight,
                    "gpt_neox.final_layer_norm.weight": self.norm.weight, "gpt_neox.final_layer_norm.bias": self.norm.bias}
         names = {"input_layernorm": "input_layernorm", "post_attention_layernorm": "post_attention_layernorm", "query_key_value": "attention.query_key_value",
                  "dense": "attention.dense", "up": "mlp.dense_h_to_4h", "down": "mlp.dense_4h_to_h"}

@@ -75,6 +75,7 @@ TABLES = {
 }
 RULES = ("next_letter", "prev_letter", "to_upper", "to_lower", "next_upper_letter", "prev_upper_letter", "letter_number", "number_letter",
          "next_number", "prev_number")
+SPELLING = ("word_first_letter", "word_last_letter")
 # Tasks over random lists of two to four letters, "a,b,c".
 LISTS = {
     "list_first": lambda xs: xs[0], "list_last": lambda xs: xs[-1], "list_second": lambda xs: xs[1],
@@ -111,7 +112,12 @@ def line(form, name, x, y, blank=False):
         return [NAME_WORDS.get(name, "example"), ":", *x, "->", y, *end], len(x) + 3
     if form == "equals":
         return [*x, "=", y, *end], len(x) + 1
-    return ["Q", ":", *x, "\n", "A", ":", y, *end], len(x) + 4
+    return ["Q", ":", *x, "\n", "A", ":", y, *end], len(x) + 5
+
+
+def naming(name, x, y):
+    """Pieces of a line that names the task of its pair, and the index of the name."""
+    return [*x, "->", y, ":", NAME_WORDS[name], "\n"], len(x) + 3
 
 
 class Source:
@@ -152,11 +158,16 @@ class Source:
             return [r.choice(words[g])], labels[g]
         return draw
 
+    def words(self):
+        """Words of one kind, to make something arbitrary of."""
+        return self.random.choice((LOWER, UPPER, _NOUNS_AND_VERBS))
+
     def recall(self):
         """Arbitrary pairs that come back: the answer is what stood there before."""
         r = self.random
-        keys = r.sample(_NOUNS_AND_VERBS, r.randint(3, 10))
-        table = {k: r.choice(_NOUNS_AND_VERBS) for k in keys}
+        words = self.words()
+        keys = r.sample(words, r.randint(2, 8))
+        table = {k: r.choice(words) for k in keys}
 
         def draw():
             k = r.choice(keys)

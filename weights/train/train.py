@@ -1,61 +1,84 @@
 """Trains the model of weights/: python3 train.py OUT [--tokens MILLIONS] [--seed S] [--resume STATE] [--task-vectors LAYER]. See README.md."""
 import argparse
 import json
-import math
 import os
+import tempfile
 import time
 
 import numpy
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 
 import model
 import tasks
 import tokens
 
-# Tokens per step; rows are short at first and long at the end.
-TOKENS = 6144
+# Tokens per step and worker; rows are short at first and long at the end.
+TOKENS = 1280
 SHORT, LONG, LONG_FROM = 128, 256, 0.7
+# Share of documents of each kind: at first, from SETTLED of all tokens on, and in a stage that goes on from another. What must be looked up in the
+# context comes first: the heads that do so form late or never where facts can be learned instead. Lists and the letters of 834 words are learned last.
+SHARES = {
+    "copy": (0.2, 0.04, 0.02), "classification": (0.2, 0.1, 0.08), "recall": (0.2, 0.06, 0.04), "naming": (0.15, 0.06, 0.06),
+    "list": (0.2, 0.14, 0.22), "rule": (0.05, 0.2, 0.08), "spelling": (0.0, 0.0, 0.2), "any": (0.0, 0.4, 0.3),
+}
+SETTLED = 0.35
 
 
 class Batches:
     """Rows packed with documents; a document sees itself only."""
 
-    def __init__(self, seed, encode, progress, lists=0.0):
-        self.source, self.encode, self.progress, self.lists = tasks.Source(seed), encode, progress, lists
-        self.easy = sorted(tasks.LISTS) + list(tasks.RULES)
+    def __init__(self, seed, encode, progress, resumed):
+        self.source, self.encode, self.progress, self.resumed = tasks.Source(seed), encode, progress, resumed
+
+    def shares(self):
+        """Of the kinds, at this point of the training."""
+        done = min(1.0, self.progress() / SETTLED)
+        return [goes_on if self.resumed else first + (settled - first) * done for first, settled, goes_on in SHARES.values()]
 
     def document(self):
-        """Lines of one task, perhaps repeated: pieces and the weight of each as a target."""
+        """Pieces of one document and the weight of each as a target: 1 where the answer can be told from what stands before."""
         r = self.source.random
-        kind = r.random()
-        focus = self.lists > 0 and r.random() < self.lists
+        kind = r.choices(list(SHARES), self.shares())[0]
+        if kind == "copy":
+            words = self.source.words()
+            body = [r.choice(words) for _ in range(r.randint(3, 24))]
+            again = r.choice((1, 1, 2, 3))
+            return body * (1 + again) + ["\n"], [0.05] * (len(body) + 1) + [1.0] * (len(body) * again - 1) + [0.05]
+        if kind == "naming":
+            names = [r.choice(sorted(tasks.LISTS) if r.random() < 0.7 else tasks.NAMES) for _ in range(r.choice((2, 4, 8, 12)))]
+            lines = [tasks.naming(name, *self.source.pair(name, "example")) for name in names]
+            return [p for line, _ in lines for p in line], [1.0 if i == answer else 0.05 for line, answer in lines for i in range(len(line))]
         form = r.choices(tasks.FORMATS, (0.5, 0.2, 0.15, 0.15))[0]
-        if kind < (0.3 if focus else 0.12):
-            draw, name = self.source.classification(), "classification"
-            form = "example" if form == "named" else form
-        elif not focus and kind < 0.2:
-            draw, name = self.source.recall(), "recall"
-            form = "example" if form == "named" else form
-        else:
-            # Rules first, facts after: facts outnumber rules and need many more repetitions.
-            easy = r.random() < max(0.15, 0.7 - 1.2 * self.progress())
-            name = r.choice(sorted(tasks.LISTS) if focus else self.easy if easy else tasks.NAMES)
-            draw = lambda: self.source.pair(name, form)
         count = r.choice((1, 2, 4, 6, 8, 12, 16, 24))
-        blank = r.random() < 0.15
-        lines = [tasks.line(form, name, *draw(), blank) for _ in range(count)]
+        seen_by = None
+        if kind in ("classification", "recall"):
+            draw = self.source.classification() if kind == "classification" else self.source.recall()
+            name, form, count = kind, "example" if form == "named" else form, max(6, count)
+            seen_by = (lambda x, y: y) if kind == "classification" else (lambda x, y: x[0])
+        else:
+            names = {"list": sorted(tasks.LISTS), "rule": tasks.RULES, "spelling": tasks.SPELLING, "any": tasks.NAMES}[kind]
+            name = r.choice(names)
+            draw = lambda: self.source.pair(name, form)
+        pairs = [draw() for _ in range(count)]
         if r.random() < 0.25 and count > 1:
             # A second (third) pass over the same demonstrations, then new ones.
-            lines = lines[: max(1, count // 2)] * r.choice((2, 3)) + lines[count // 2:]
-        pieces, weights = [], []
-        for text, answer in lines:
-            pieces += text
-            weights += [1.0 if i == answer else 0.05 for i in range(len(text))]
+            pairs = pairs[: max(1, count // 2)] * r.choice((2, 3)) + pairs[count // 2:]
+        blank = r.random() < 0.15
+        pieces, weights, seen = [], [], set()
+        for x, y in pairs:
+            line, answer = tasks.line(form, name, x, y, blank)
+            # An arbitrary answer can be told only from what stood there before.
+            told = seen_by is None or seen_by(x, y) in seen
+            if seen_by:
+                seen.add(seen_by(x, y))
+            pieces += line
+            weights += [1.0 if i == answer and told else 0.05 for i in range(len(line))]
         return pieces, weights
 
     def next(self):
-        length = LONG if self.progress() >= LONG_FROM else SHORT
+        length = LONG if self.resumed or self.progress() >= LONG_FROM else SHORT
         shape = TOKENS // length, length + 1
         ids, documents = numpy.zeros(shape, dtype=numpy.int64), numpy.zeros(shape, dtype=numpy.int64)
         weights = numpy.zeros(shape, dtype=numpy.float32)
@@ -147,7 +170,7 @@ def padded(encoded):
     return ids, torch.tensor([len(e) - 1 for e in encoded])
 
 
-def task_vector_loss(net, source, encode, layer, count=4, queries=6):
+def task_vector_loss(net, source, encode, layer, count=2, queries=6):
     """Loss of zero-shot prompts whose last token's state after block `layer` is replaced by the mean of that of two few-shot prompts
     of the same task, all of it trained together. After arXiv:2501.09240."""
     dummies, zeros, answers = [], [], []
@@ -168,47 +191,108 @@ def task_vector_loss(net, source, encode, layer, count=4, queries=6):
     return F.cross_entropy(net.logits(x[rows, last]), torch.tensor(answers))
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("out")
-    parser.add_argument("--tokens", type=float, default=36, help="millions of tokens")
-    parser.add_argument("--until", type=float, help="stops after so many millions of tokens, in the middle of the schedule")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rate", type=float, default=3e-3)
-    parser.add_argument("--resume")
-    parser.add_argument("--task-vectors", type=int, help="adds the task-vector loss at this layer")
-    parser.add_argument("--lists", type=float, default=0.0, help="share of documents on lists and arbitrary labels, which are learned last")
-    parser.add_argument("--width", type=int, default=128)
-    parser.add_argument("--layers", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+class Muon(torch.optim.Optimizer):
+    """Momentum whose steps are made orthogonal (Jordan et al. 2024), for the matrices within blocks."""
+
+    def __init__(self, parameters, lr, momentum=0.95, weight_decay=0.01):
+        super().__init__(parameters, dict(lr=lr, momentum=momentum, weight_decay=weight_decay))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                state = self.state[p]
+                if not state:
+                    state["mean"] = torch.zeros_like(p)
+                mean = state["mean"].mul_(group["momentum"]).add_(p.grad)
+                step = orthogonal(p.grad + group["momentum"] * mean)
+                p.mul_(1 - group["lr"] * group["weight_decay"])
+                p.add_(step, alpha=-group["lr"] * max(1.0, p.shape[0] / p.shape[1]) ** 0.5)
+
+
+def orthogonal(g, steps=5):
+    """The nearest half-orthogonal matrix, by a quintic Newton-Schulz iteration."""
+    x = g / (g.norm() + 1e-7)
+    x = x if g.shape[0] <= g.shape[1] else x.T
+    for _ in range(steps):
+        a = x @ x.T
+        x = 3.4445 * x + (-4.775 * a + 2.0315 * a @ a) @ x
+    return x if g.shape[0] <= g.shape[1] else x.T
+
+
+@torch.no_grad()
+def probe(net, encode, documents=24, lines=12):
+    """Accuracy on the last half of the lines of documents of shown inputs, where the context alone holds the answer."""
+    source = tasks.Source(99)
+    result = {}
+    makers = {"classification": source.classification, "recall": source.recall}
+    for name in [*makers, *sorted(tasks.LISTS), "next_letter", "country_capital"]:
+        rows, answers = [], []
+        for _ in range(documents):
+            draw = makers[name]() if name in makers else lambda: source.pair(name, "example")
+            pieces, at, seen = [], [], set()
+            for i in range(lines):
+                x, y = draw()
+                text, answer = tasks.line("example", name, x, y)
+                if i >= lines // 2 and (name != "recall" or x[0] in seen):
+                    at.append(len(pieces) + answer)
+                seen.add(x[0])
+                pieces += text
+            rows.append(encode(pieces))
+            answers.append(at)
+        ids, _ = padded(rows)
+        best = net.logits(net.run(net.embed(ids), net.causal(ids.shape[1]))).argmax(-1)
+        hits = [int(best[r, a - 1] == ids[r, a]) for r, at in enumerate(answers) for a in at]
+        result[name] = round(sum(hits) / len(hits), 2)
+    return result
+
+
+def share(tensors):
+    """Leaves the mean over all workers in each of the tensors."""
+    flat = torch.cat([t.reshape(-1) for t in tensors])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    for t, part in zip(tensors, flat.split([t.numel() for t in tensors])):
+        t.copy_(part.view_as(t))
+
+
+def train(worker, options, meeting):
+    """One of the workers, each on one core: equal weights, data of its own, the mean of all gradients."""
+    dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=worker, world_size=options.workers)
+    torch.set_num_threads(1)
     torch.manual_seed(options.seed)
-    os.makedirs(options.out, exist_ok=True)
-    encode = tokens.Encoder(tokens.write(options.out))
-    size = len(json.load(open(f"{options.out}/tokenizer.json"))["model"]["vocab"])
-    net = model.Decoder(size, options.width, options.layers, options.width // 32, 4 * options.width)
+    vocabulary, _ = tokens.build()
+    encode = tokens.Encoder(vocabulary)
+    net = model.Decoder(len(vocabulary))
     if options.resume:
         net.load_state_dict(torch.load(options.resume))
-    optimizer = torch.optim.AdamW(net.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.05)
-    log = open(f"{options.out}/log.jsonl", "a")
+    parameters = list(net.parameters())
+    inner = lambda name, p: p.ndim == 2 and name.startswith("blocks")
+    of = lambda pick: [p for name, p in net.named_parameters() if pick(name, p)]
+    optimizers = [Muon(of(inner), lr=options.muon_rate), torch.optim.AdamW([
+        {"params": of(lambda name, p: p.ndim == 2 and not inner(name, p)), "weight_decay": 0.05},
+        {"params": of(lambda name, p: p.ndim == 1), "weight_decay": 0.0}], lr=options.rate, betas=(0.9, 0.98))]
+    groups = [(group, group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
+    log = open(f"{options.out}/log.jsonl", "a") if worker == 0 else None
 
     def note(**fields):
-        log.write(json.dumps(fields) + "\n")
-        log.flush()
-        print(fields, flush=True)
+        if log:
+            log.write(json.dumps(fields) + "\n")
+            log.flush()
+            print(fields, flush=True)
 
     start, seen, step = time.time(), 0, 0
     progress = lambda: min(1.0, seen / (1e6 * options.tokens))
-    batches = Batches(options.seed if not options.resume else options.seed + 1000, encode, (lambda: 1.0) if options.resume else progress, options.lists)
-    note(parameters=sum(p.numel() for p in net.parameters()), vocabulary=size, torch=torch.__version__, **vars(options))
-    total, answer_loss, vector_loss, last = 0.0, 0.0, 0.0, time.time()
-    while progress() < 1 and (options.until is None or seen < 1e6 * options.until):
+    seed = 100 * options.seed + worker
+    torch.manual_seed(seed)
+    batches = Batches(seed, encode, progress, options.resume is not None)
+    note(parameters=sum(p.numel() for p in parameters), vocabulary=net.config["vocabulary"], torch=torch.__version__, **vars(options))
+    loss_sum, answer_sum, vector_sum, last = 0.0, 0.0, 0.0, time.time()
+    while progress() < 1:
         done = progress()
-        warm = min(1.0, (step + 1) / 100)
-        rate = options.rate * warm * (1 if done < 0.3 else 0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * (done - 0.3) / 0.7)))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        rate = min(1.0, (step + 1) / 100) * (1 if done < options.steady else 1 - 0.98 * (done - options.steady) / (1 - options.steady))
+        for group, full in groups:
+            group["lr"] = full * rate
         ids, weights, documents = batches.next()
         mask = net.causal(ids.shape[1] - 1, documents[:, :-1])
         x = net.run(net.embed(ids[:, :-1]), mask)
@@ -216,36 +300,57 @@ def main():
         # The head, the dearest product, runs on answers and one in eight of the other tokens.
         chosen = ((weight == 1) | ((weight > 0) & (torch.rand_like(weight) < 0.125))).nonzero()[:, 0]
         losses = F.cross_entropy(net.logits(x.reshape(-1, x.shape[-1])[chosen]), target[chosen], reduction="none")
-        share = torch.where(weight[chosen] == 1, 1.0, 0.4)
-        loss = (losses * share).sum() / share.sum()
+        worth = torch.where(weight[chosen] == 1, 1.0, 0.4)
+        loss = (losses * worth).sum() / worth.sum()
         if options.task_vectors is not None:
             extra = task_vector_loss(net, batches.source, encode, options.task_vectors)
-            vector_loss += extra.item()
+            vector_sum += extra.item()
             loss = loss + extra
-        optimizer.zero_grad(set_to_none=True)
+        for p in parameters:
+            p.grad = None
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
-        step, seen = step + 1, seen + TOKENS
-        total += loss.item()
-        answer_loss += losses[weight[chosen] == 1].mean().item()
-        if step % 100 == 0:
-            note(step=step, minutes=round((time.time() - start) / 60, 2), tokens=seen, loss=round(total / 100, 4), answers=round(answer_loss / 100, 4),
-                 vectors=round(vector_loss / 100, 4), rate=round(rate, 6), tokens_per_second=round(100 * TOKENS / (time.time() - last)))
-            total, answer_loss, vector_loss, last = 0.0, 0.0, 0.0, time.time()
-        if options.lists and step % 100 == 0:
-            note(step=step, lists=summary(evaluate(net, encode, 7, 12, names=sorted(tasks.LISTS))))
-            last = time.time()
-        if step % 500 == 0:
+        share([p.grad for p in parameters])
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+        step, seen = step + 1, seen + TOKENS * options.workers
+        loss_sum += loss.item()
+        answer_sum += losses[weight[chosen] == 1].mean().item()
+        if step % 200 == 0:
+            note(step=step, minutes=round((time.time() - start) / 60, 2), tokens=seen, loss=round(loss_sum / 200, 4), answers=round(answer_sum / 200, 4),
+                 vectors=round(vector_sum / 200, 4), rate=round(rate, 4), tokens_per_second=round(200 * TOKENS * options.workers / (time.time() - last)))
+            loss_sum, answer_sum, vector_sum, last = 0.0, 0.0, 0.0, time.time()
+        if step % 400 == 0 and worker == 0:
+            note(step=step, context=probe(net, encode))
+        if step % 2000 == 0 and worker == 0:
             torch.save(net.state_dict(), f"{options.out}/state.pt")
             note(step=step, held_out=summary(evaluate(net, encode, 7, 8)))
-            last = time.time()
-    torch.save(net.state_dict(), f"{options.out}/state.pt")
-    net.export(options.out)
-    result = evaluate(net, encode, 11, 20)
-    note(held_out=summary(result))
-    with open(f"{options.out}/accuracy.json", "w") as f:
-        json.dump(result, f, indent=1)
+    if worker == 0:
+        torch.save(net.state_dict(), f"{options.out}/state.pt")
+        net.export(options.out)
+        result = evaluate(net, encode, 11, 20)
+        note(held_out=summary(result))
+        with open(f"{options.out}/accuracy.json", "w") as f:
+            json.dump(result, f, indent=1)
+    dist.barrier()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("out")
+    parser.add_argument("--tokens", type=float, default=16, help="millions of tokens")
+    parser.add_argument("--steady", type=float, default=0.4, help="share of them at the full rate, before it falls")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=3e-3, help="of AdamW: embedding, head, norms, biases")
+    parser.add_argument("--muon-rate", type=float, default=0.02, help="of Muon: the matrices of the blocks")
+    parser.add_argument("--resume")
+    parser.add_argument("--task-vectors", type=int, help="adds the task-vector loss at this layer")
+    parser.add_argument("--workers", type=int, default=2, help="processes, one core each")
+    options = parser.parse_args()
+    os.makedirs(options.out, exist_ok=True)
+    tokens.write(options.out)
+    with tempfile.TemporaryDirectory() as folder:
+        torch.multiprocessing.spawn(train, (options, f"{folder}/meeting"), options.workers)
 
 
 if __name__ == "__main__":

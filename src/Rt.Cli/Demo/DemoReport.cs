@@ -29,14 +29,14 @@ internal sealed record DemoReport(
         var config = Model.Config;
         output.WriteLine($"Model: {config.ModelType}, {config.NumHiddenLayers} layers, hidden size {config.HiddenSize}, {config.NumAttentionHeads} heads, "
             + $"{Model.WeightType}, {Text.Bytes(Model.WeightBytes)}, on {Model.Device.Description}.");
-        output.WriteLine("It was trained for this repository; asked below are inputs held out of its training in this form (weights/README.md says how).");
+        output.WriteLine("It was trained for this repository. Asked below are inputs held out of its training in this form, and (classify_) words under labels that");
+        output.WriteLine("mean nothing: weights/README.md says how.");
         output.WriteLine();
         output.WriteLine("1. Accuracy ± standard error on held-out inputs (rt eval)");
         WriteTable(streams);
         output.WriteLine();
         output.WriteLine($"2. One prompt without demonstrations, {DemoPrompt.Text} (rt think and rt infer --kv; rt extract and rt infer --task-vector)");
         WriteAnswers(streams);
-        output.WriteLine();
         output.WriteLine("3. Nothing but the demonstrations' form has changed, and a patch leaves no trace");
         output.WriteLine($"   one pass (T = 1) {(Checks.IsFewShot ? "is" : "IS NOT")} few-shot prompting: largest difference of a logit "
             + $"{Text.Number(Checks.FewShotDifference)} (logits up to {Text.Number(Checks.LargestLogit)}, n = {Checks.Queries} queries)");
