@@ -7,23 +7,18 @@ Conditions take turns, round after round. The neighbour is a process that comput
 compare_peers.py) runs under the same conditions where it is given; it has no test at a depth."""
 import argparse, json, os, shlex, statistics, subprocess, sys
 
-
-def measured(command):
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{shlex.join(command)} ended with {done.returncode}: {(done.stderr or done.stdout)[-500:]}")
-    return json.loads(done.stdout if done.stdout.lstrip().startswith("{\n") else done.stdout.strip().splitlines()[-1])
+from compare_peers import run
 
 
 def rt(options, threads, tests):
     # No patience: a disturbed repetition is what is asked for here.
-    report = measured([*shlex.split(options.rt), "bench", options.model, "--threads", str(threads), "-r", str(options.repetitions), "--tests", tests,
-                       "--patience", "0", "-o", "json"])
+    report = json.loads(run([*shlex.split(options.rt), "bench", options.model, "--threads", str(threads), "-r", str(options.repetitions), "--tests", tests,
+                             "--patience", "0", "-o", "json"]))
     return {test["test"]: (test["values"], test.get("percent_of_limit")) for test in report["tests"]}
 
 
 def llama(options, threads):
-    result = measured([options.llbench, options.gguf, str(threads), str(options.repetitions)])
+    result = json.loads(run([options.llbench, options.gguf, str(threads), str(options.repetitions)]).strip().splitlines()[-1])
     return {"pp512": (result["pp512"], None), "tg128@d128": (result["tg"], None)}
 
 

@@ -74,9 +74,9 @@ def classifications():
         labelled = [(word, category) for category in labels for word in facts.CATEGORIES[category] if categories[word] == [category]]
         shown = {word: labels[c] for word, c in labelled if word not in tasks.CLASSIFICATION_HELD_OUT[c]}
         unseen = {word: labels[c] for word, c in labelled if word in tasks.CLASSIFICATION_HELD_OUT[c]}
-        asked = {word for c in labels for word in sorted((w for w, of in labelled if of == c and w in shown), key=lambda w: tasks.digest(name, w))[:ASKED]}
+        asked = set().union(*(tasks.choose(name, [word for word, label in shown.items() if label == labels[c]], ASKED) for c in labels))
         # Training drew the labels anew in every document, so a word that it showed tells nothing about its label here.
-        write(name, "classification", {w: y for w, y in shown.items() if w not in asked}, {w: shown[w] for w in shown if w in asked}, list(labels.values()))
+        write(name, "classification", {w: y for w, y in shown.items() if w not in asked}, {w: y for w, y in shown.items() if w in asked}, list(labels.values()))
         write(f"{name}_unseen", "classification", shown, unseen, list(labels.values()))
 
 

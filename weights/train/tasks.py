@@ -13,10 +13,15 @@ def digest(task, key):
     return hashlib.sha256(f"{task}/{key}".encode()).digest()
 
 
+def choose(task, keys, count):
+    """Some of the keys, by a hash of task and key."""
+    return set(sorted(keys, key=lambda key: digest(task, key))[:count])
+
+
 def hold_out(task, keys):
     """One input in seven, but four or five of a short list: never shown in the evaluation format (`example:x->y`) of this task, only in the others."""
     keys = list(keys)
-    return set(sorted(keys, key=lambda key: digest(task, key))[:max(len(keys) // 7, min(5, len(keys) // 3))])
+    return choose(task, keys, max(len(keys) // 7, min(5, len(keys) // 3)))
 
 
 def list_held_out(letters):

@@ -58,8 +58,7 @@ class Batches:
             name, form, count = kind, "example" if form == "named" else form, max(6, count)
             seen_by = (lambda x, y: y) if kind == "classification" else (lambda x, y: x[0])
         else:
-            names = {"list": sorted(tasks.LISTS), "rule": tasks.RULES, "spelling": tasks.SPELLING, "any": tasks.NAMES}[kind]
-            name = r.choice(names)
+            name = r.choice({"list": sorted(tasks.LISTS), "rule": tasks.RULES, "spelling": tasks.SPELLING, "any": tasks.NAMES}[kind])
             draw = lambda: self.source.pair(name, form)
         pairs = [draw() for _ in range(count)]
         if r.random() < 0.25 and count > 1:
