@@ -1,4 +1,5 @@
 // Persistent threads that share the chunks of one job with the caller.
+// Each thread has a stretch of chunks of its own, so that it reads memory as one stream, and then helps with what others have left.
 // Chunks are claimed one by one; what a chunk computes never depends on which thread runs it.
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
@@ -29,7 +30,10 @@ internal sealed unsafe class WorkerPool : IDisposable
 
     private readonly Worker[] _workers;
     private readonly SemaphoreSlim _callerWake = new(0);
-    private PaddedLong _ticket;
+
+    /// <summary>Per thread (epoch, chunks left of its stretch): a thread that comes late finds none left or another epoch.</summary>
+    private readonly PaddedLong[] _tickets;
+    private PaddedLong _epoch;
     private PaddedLong _finished;
     private delegate*<void*, int, int, void> _run;
     private void* _job;
@@ -43,6 +47,7 @@ internal sealed unsafe class WorkerPool : IDisposable
     {
         Threads = threads;
         var helpers = Math.Min(threads, Environment.ProcessorCount) - 1;
+        _tickets = new PaddedLong[helpers + 1];
         _workers = new Worker[helpers];
         for (var i = 0; i < helpers; i++)
         {
@@ -76,9 +81,13 @@ internal sealed unsafe class WorkerPool : IDisposable
         _chunks = chunks;
         _failure = null;
         Volatile.Write(ref _finished.Value, 0);
-        // The ticket is (epoch, chunks left): a thread that comes late finds none left or another epoch, and takes nothing.
-        var epoch = ((Volatile.Read(ref _ticket.Value) >> 32) + 1) & int.MaxValue;
-        Interlocked.Exchange(ref _ticket.Value, (epoch << 32) | (uint)chunks);
+        var epoch = (_epoch.Value + 1) & int.MaxValue;
+        for (var i = 0; i < _tickets.Length; i++)
+        {
+            Volatile.Write(ref _tickets[i].Value, (epoch << 32) | (uint)(StretchEnd(i, chunks) - StretchEnd(i - 1, chunks)));
+        }
+
+        Interlocked.Exchange(ref _epoch.Value, epoch);
         var helpers = Math.Min(_workers.Length, chunks - 1);
         for (var i = 0; i < helpers; i++)
         {
@@ -97,19 +106,31 @@ internal sealed unsafe class WorkerPool : IDisposable
     private static void Invoke<TJob>(void* job, int chunk, int worker) where TJob : struct, IJob =>
         Unsafe.AsRef<TJob>(job).Run(chunk, worker);
 
-    /// <summary>Takes chunks of one epoch until none is left.</summary>
+    /// <summary>The first chunk behind a thread's stretch.</summary>
+    private int StretchEnd(int thread, int chunks) => (int)((thread + 1L) * chunks / _tickets.Length);
+
+    /// <summary>Takes chunks of one epoch until none is left: a thread's own, then its neighbours'.</summary>
     private void Work(long epoch, int worker)
     {
+        for (var i = 0; i < _tickets.Length; i++)
+        {
+            WorkStretch(epoch, worker, (worker + i) % _tickets.Length);
+        }
+    }
+
+    private void WorkStretch(long epoch, int worker, int stretch)
+    {
+        ref var ticketOfStretch = ref _tickets[stretch].Value;
         while (true)
         {
-            var ticket = Volatile.Read(ref _ticket.Value);
+            var ticket = Volatile.Read(ref ticketOfStretch);
             var left = (int)ticket;
             if (ticket >> 32 != epoch || left == 0)
             {
                 return;
             }
 
-            if (Interlocked.CompareExchange(ref _ticket.Value, ticket - 1, ticket) != ticket)
+            if (Interlocked.CompareExchange(ref ticketOfStretch, ticket - 1, ticket) != ticket)
             {
                 continue;
             }
@@ -118,7 +139,7 @@ internal sealed unsafe class WorkerPool : IDisposable
             var chunks = _chunks;
             try
             {
-                _run(_job, chunks - left, worker);
+                _run(_job, StretchEnd(stretch, chunks) - left, worker);
             }
             catch (Exception e)
             {
@@ -221,7 +242,7 @@ internal sealed unsafe class WorkerPool : IDisposable
             var seen = 0L;
             while (!_pool._disposed)
             {
-                var epoch = Volatile.Read(ref _pool._ticket.Value) >> 32;
+                var epoch = Volatile.Read(ref _pool._epoch.Value);
                 if (epoch != seen)
                 {
                     seen = epoch;
@@ -238,7 +259,7 @@ internal sealed unsafe class WorkerPool : IDisposable
             var start = Stopwatch.GetTimestamp();
             while (Stopwatch.GetTimestamp() - start < SpinTicks)
             {
-                if (Volatile.Read(ref _pool._ticket.Value) >> 32 != seen || _pool._disposed)
+                if (Volatile.Read(ref _pool._epoch.Value) != seen || _pool._disposed)
                 {
                     return;
                 }
@@ -248,7 +269,7 @@ internal sealed unsafe class WorkerPool : IDisposable
 
             Interlocked.Exchange(ref _parked, 1);
             // A job begun, or a stop asked for, between the last look and the flag would be missed without this second look.
-            if ((Volatile.Read(ref _pool._ticket.Value) >> 32 != seen || _pool._disposed)
+            if ((Volatile.Read(ref _pool._epoch.Value) != seen || _pool._disposed)
                 && Interlocked.Exchange(ref _parked, 0) == 1)
             {
                 return;

@@ -19,6 +19,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         TV s0 = TW.Zero;
         for (nint i = 0; i < whole; i += TW.Count)
         {
+            Prefetch.Ahead<TE>(w + i * TE.Bytes);
             var v = TE.Load<TW, TV>(w, i);
             s0 = TW.MultiplyAdd(TW.Load(x + i), v, s0);
         }
@@ -46,6 +47,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         TV s0 = TW.Zero, s1 = TW.Zero;
         for (nint i = 0; i < whole; i += TW.Count)
         {
+            Prefetch.Ahead<TE>(w + i * TE.Bytes);
             var v = TE.Load<TW, TV>(w, i);
             s0 = TW.MultiplyAdd(TW.Load(x + i), v, s0);
             s1 = TW.MultiplyAdd(TW.Load(x1 + i), v, s1);
@@ -77,6 +79,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         TV s0 = TW.Zero, s1 = TW.Zero, s2 = TW.Zero;
         for (nint i = 0; i < whole; i += TW.Count)
         {
+            Prefetch.Ahead<TE>(w + i * TE.Bytes);
             var v = TE.Load<TW, TV>(w, i);
             s0 = TW.MultiplyAdd(TW.Load(x + i), v, s0);
             s1 = TW.MultiplyAdd(TW.Load(x1 + i), v, s1);
@@ -112,6 +115,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         TV s0 = TW.Zero, s1 = TW.Zero, s2 = TW.Zero, s3 = TW.Zero;
         for (nint i = 0; i < whole; i += TW.Count)
         {
+            Prefetch.Ahead<TE>(w + i * TE.Bytes);
             var v = TE.Load<TW, TV>(w, i);
             s0 = TW.MultiplyAdd(TW.Load(x + i), v, s0);
             s1 = TW.MultiplyAdd(TW.Load(x1 + i), v, s1);

@@ -107,7 +107,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             RowSums = rows <= MaxSumRows,
             PaddedIn = (linear.In + TW.Count - 1) / TW.Count * TW.Count,
             // Packed rows would sum the same outputs in another order.
-            Slabs = !batchInvariant && rows <= MaxSlabRows && chunkOut == 0 ? SlabsOf(linear.In) : 0,
+            Slabs = !batchInvariant && chunkOut == 0 ? SlabsOf(rows, linear) : 0,
         };
         var (biasFloats, slabFloats) = (0L, 0L);
         foreach (var part in linear.Parts)

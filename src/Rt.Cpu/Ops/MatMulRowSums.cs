@@ -7,20 +7,19 @@ namespace Rt.Cpu;
 
 internal sealed unsafe partial class CpuOps<TW, TV>
 {
-    /// <summary>Most rows whose sums over a slab of k stay in the first-level cache: their weights are read as one stream.</summary>
-    private const int MaxSlabRows = 2;
+    /// <summary>Rows that always run in slabs of k, each slab one stream of weights; more rows do while a slab's sums of all outputs
+    /// stay in the first-level cache.</summary>
+    private const int SlabRows = 2, SlabResident = 6144;
 
     /// <summary>Rows of W in a slab, and most slabs: they follow from the shape alone, so that sums do not depend on threads.</summary>
     private const int SlabDepth = 192, MaxSlabs = 16;
-
-    /// <summary>Columns of four rows of W that are asked for at once: whole registers of every width.</summary>
-    private const int StripColumns = 128;
 
     private static int PaddedColumns(int columns) => (columns + TW.Count - 1) / TW.Count * TW.Count;
 
     private static long RowSumsScratch(int rows, int columns) => (rows + 4L) * PaddedColumns(columns);
 
-    private static int SlabsOf(int rows) => Math.Clamp(rows / SlabDepth, 1, MaxSlabs);
+    private static int SlabsOf(int rows, Linear linear) =>
+        rows <= SlabRows || (rows <= MaxSumRows && rows * linear.Out <= SlabResident) ? Math.Clamp(linear.In / SlabDepth, 1, MaxSlabs) : 0;
 
     private static long SlabFloats(in MatMulPlan plan, int outputs) => (long)plan.Slabs * plan.Rows * PaddedColumns(outputs);
 
@@ -104,26 +103,20 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         for (; k + 4 <= to; k += 4)
         {
             var w = part.Weight + (k * part.Stride + first) * TE.Bytes;
-            var next = w + 4 * part.Stride * TE.Bytes;
-            var nextRows = Math.Min(4, to - k - 4);
-            for (var n = 0; n < columns; n += StripColumns)
+            var ahead = k + 8 <= to ? 4 * part.Stride * TE.Bytes : 0;
+            if (wide)
             {
-                // Strip by strip, so that asking for the next rows and multiplying these take turns.
-                var strip = Math.Min(StripColumns, columns - n);
-                Prefetch.Rows(next + n * TE.Bytes, part.Stride * TE.Bytes, nextRows, strip * TE.Bytes);
-                if (wide)
+                Prefetch.Rows(w + ahead, part.Stride * TE.Bytes, ahead > 0 ? 4 : 0, columns * TE.Bytes);
+                for (var i = 0; i < 4; i++)
                 {
-                    for (var i = 0; i < 4; i++)
-                    {
-                        Widening.Copy<TW, TV, TE>(w, i * part.Stride + n, strip, widened + i * sumStride);
-                    }
+                    Widening.Copy<TW, TV, TE>(w, i * part.Stride, columns, widened + i * sumStride);
+                }
 
-                    AddFour<WeightF32>(plan, k, (byte*)widened, sumStride, strip, sums + n, sumStride);
-                }
-                else
-                {
-                    AddFour<TE>(plan, k, w + n * TE.Bytes, part.Stride, strip, sums + n, sumStride);
-                }
+                AddFour<WeightF32>(plan, k, (byte*)widened, sumStride, columns, sums, sumStride, 0);
+            }
+            else
+            {
+                AddFour<TE>(plan, k, w, part.Stride, columns, sums, sumStride, ahead);
             }
         }
 
@@ -139,25 +132,28 @@ internal sealed unsafe partial class CpuOps<TW, TV>
     }
 
     /// <summary>sums[row] += x[row][k..k + 4) times four rows of W, for all rows, as many at once as registers allow.</summary>
+    /// <param name="ahead">Bytes from these weights to those that the first rows ask for meanwhile, line by line as they compute; or 0.</param>
     private static void AddFour<TE>(
-        in MatMulPlan plan, int k, byte* w, long wStride, int columns, float* sums, nint sumStride) where TE : IWeightType
+        in MatMulPlan plan, int k, byte* w, long wStride, int columns, float* sums, nint sumStride, long ahead) where TE : IWeightType
     {
         var row = 0;
         for (; TW.ManyRegisters && row + 4 <= plan.Rows; row += 4)
         {
             AddFour4<TE>(
-                plan.PaddedRows + (nint)row * plan.PaddedIn + k, plan.PaddedIn, w, wStride, columns, sums + row * sumStride, sumStride);
+                plan.PaddedRows + (nint)row * plan.PaddedIn + k, plan.PaddedIn, w, wStride, columns, sums + row * sumStride, sumStride,
+                row == 0 ? ahead : 0);
         }
 
         for (; row + 2 <= plan.Rows; row += 2)
         {
             AddFour2<TE>(
-                plan.PaddedRows + (nint)row * plan.PaddedIn + k, plan.PaddedIn, w, wStride, columns, sums + row * sumStride, sumStride);
+                plan.PaddedRows + (nint)row * plan.PaddedIn + k, plan.PaddedIn, w, wStride, columns, sums + row * sumStride, sumStride,
+                row == 0 ? ahead : 0);
         }
 
         if (row < plan.Rows)
         {
-            AddFour1<TE>(plan.PaddedRows + (nint)row * plan.PaddedIn + k, w, wStride, columns, sums + row * sumStride);
+            AddFour1<TE>(plan.PaddedRows + (nint)row * plan.PaddedIn + k, w, wStride, columns, sums + row * sumStride, row == 0 ? ahead : 0);
         }
     }
 
@@ -196,13 +192,19 @@ internal sealed unsafe partial class CpuOps<TW, TV>
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddFour1<TE>(
-        float* x, byte* w0, long wStride, int columns, float* sums) where TE : IWeightType
+        float* x, byte* w0, long wStride, int columns, float* sums, long ahead = 0) where TE : IWeightType
     {
         byte* w1 = w0 + wStride * TE.Bytes, w2 = w1 + wStride * TE.Bytes, w3 = w2 + wStride * TE.Bytes;
         TV b00 = TW.Create(x[0]), b01 = TW.Create(x[1]), b02 = TW.Create(x[2]), b03 = TW.Create(x[3]);
         nint whole = columns / TW.Count * TW.Count;
         for (nint n = 0; n < whole; n += TW.Count)
         {
+            if (ahead != 0)
+            {
+                var next = ahead + n * TE.Bytes;
+                Prefetch.Lines(w0 + next, w1 + next, w2 + next, w3 + next);
+            }
+
             TV v0 = TE.Load<TW, TV>(w0, n), v1 = TE.Load<TW, TV>(w1, n), v2 = TE.Load<TW, TV>(w2, n), v3 = TE.Load<TW, TV>(w3, n);
             var sum = TW.MultiplyAdd(b01, v1, TW.MultiplyAdd(b00, v0, TW.Load(sums + n)));
             TW.Store(TW.MultiplyAdd(b03, v3, TW.MultiplyAdd(b02, v2, sum)), sums + n);
@@ -213,7 +215,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddFour2<TE>(
-        float* x, nint xStride, byte* w0, long wStride, int columns, float* sums, nint sumStride) where TE : IWeightType
+        float* x, nint xStride, byte* w0, long wStride, int columns, float* sums, nint sumStride, long ahead) where TE : IWeightType
     {
         byte* w1 = w0 + wStride * TE.Bytes, w2 = w1 + wStride * TE.Bytes, w3 = w2 + wStride * TE.Bytes;
         var x1 = x + xStride;
@@ -223,6 +225,12 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         nint whole = columns / TW.Count * TW.Count;
         for (nint n = 0; n < whole; n += TW.Count)
         {
+            if (ahead != 0)
+            {
+                var next = ahead + n * TE.Bytes;
+                Prefetch.Lines(w0 + next, w1 + next, w2 + next, w3 + next);
+            }
+
             TV v0 = TE.Load<TW, TV>(w0, n), v1 = TE.Load<TW, TV>(w1, n), v2 = TE.Load<TW, TV>(w2, n), v3 = TE.Load<TW, TV>(w3, n);
             var sum = TW.MultiplyAdd(b01, v1, TW.MultiplyAdd(b00, v0, TW.Load(sums + n)));
             TW.Store(TW.MultiplyAdd(b03, v3, TW.MultiplyAdd(b02, v2, sum)), sums + n);
@@ -236,7 +244,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddFour4<TE>(
-        float* x, nint xStride, byte* w0, long wStride, int columns, float* sums, nint sumStride) where TE : IWeightType
+        float* x, nint xStride, byte* w0, long wStride, int columns, float* sums, nint sumStride, long ahead) where TE : IWeightType
     {
         byte* w1 = w0 + wStride * TE.Bytes, w2 = w1 + wStride * TE.Bytes, w3 = w2 + wStride * TE.Bytes;
         var x1 = x + xStride;
@@ -252,6 +260,12 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         nint whole = columns / TW.Count * TW.Count;
         for (nint n = 0; n < whole; n += TW.Count)
         {
+            if (ahead != 0)
+            {
+                var next = ahead + n * TE.Bytes;
+                Prefetch.Lines(w0 + next, w1 + next, w2 + next, w3 + next);
+            }
+
             TV v0 = TE.Load<TW, TV>(w0, n), v1 = TE.Load<TW, TV>(w1, n), v2 = TE.Load<TW, TV>(w2, n), v3 = TE.Load<TW, TV>(w3, n);
             var sum = TW.MultiplyAdd(b01, v1, TW.MultiplyAdd(b00, v0, TW.Load(sums + n)));
             TW.Store(TW.MultiplyAdd(b03, v3, TW.MultiplyAdd(b02, v2, sum)), sums + n);

@@ -9,6 +9,29 @@ internal static unsafe class Prefetch
 {
     private const int LineBytes = 64;
 
+    /// <summary>Asks for what comes <see cref="IWeightType.AheadBytes"/> after the weights being read, where they are one stream.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Ahead<TE>(byte* reading) where TE : IWeightType
+    {
+        if (Sse.IsSupported && TE.AheadBytes > 0)
+        {
+            Sse.Prefetch1(reading + TE.AheadBytes);
+        }
+    }
+
+    /// <summary>Asks for four lines into the second-level cache.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Lines(byte* first, byte* second, byte* third, byte* fourth)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch1(first);
+            Sse.Prefetch1(second);
+            Sse.Prefetch1(third);
+            Sse.Prefetch1(fourth);
+        }
+    }
+
     /// <summary>Asks for <paramref name="rows"/> stretches of <paramref name="bytes"/> bytes into the second-level cache.</summary>
     /// <param name="first">Start of the first row's stretch.</param>
     /// <param name="stride">Bytes from one row to the next.</param>
