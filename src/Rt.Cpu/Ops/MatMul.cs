@@ -57,13 +57,13 @@ internal unsafe struct MatMulPlan
 internal sealed unsafe partial class CpuOps<TW, TV>
 {
     /// <summary>Most rows that run as dot products: from here on packing the rows pays.</summary>
-    private const int MaxDotRows = 32;
+    private const int MaxDotRows = 28;
 
     /// <summary>Sums of weight rows that stay in the first-level cache beside the rows themselves.</summary>
     private const int RowSumsResident = 4096;
 
     /// <summary>Most rows that run as sums of weight rows for [in, out].</summary>
-    private const int MaxSumRows = 32;
+    private const int MaxSumRows = 28;
 
     public override void MatMul(Tensor x, Linear linear, bool accumulate, Tensor destination)
     {

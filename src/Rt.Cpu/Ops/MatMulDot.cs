@@ -62,15 +62,12 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                 }
 
                 // While these rows pass, the same depth of the next four weight rows comes in.
-                var next = w + (4 * part.Stride + k) * TE.Bytes;
-                var nextRows = n + 8 <= last ? 4 : 0;
-                var asked = 0;
+                var upcoming = new UpcomingRows(
+                    w + (4 * part.Stride + k) * TE.Bytes, part.Stride * TE.Bytes, n + 8 <= last ? 4 : 0, count * TE.Bytes);
                 for (var row = 0; row < rows;)
                 {
                     var taken = TakeRows(rows - row);
-                    var due = nextRows * (row + taken) / rows;
-                    Prefetch.Rows(next + asked * part.Stride * TE.Bytes, part.Stride * TE.Bytes, due - asked, count * TE.Bytes);
-                    asked = due;
+                    upcoming.Ask(row, row + taken, rows);
                     var from = x + (nint)row * plan.PaddedIn + k;
                     var lanes = scratch + row * 4 * TW.Count;
                     if (wide)

@@ -42,10 +42,12 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                 {
                     PackWeightRows<TE>(part, n, Math.Min(Tile.Rows, last - n), k, depth, side);
                     var result = results + (n - first) * resultStride;
+                    var upcoming = UpcomingWeightRows<TE>(plan, part, n, k, first, last);
                     for (var lane = rowStart; lane < rowEnd; lane += PanelLanes)
                     {
                         var vectors = Math.Min(Tile.MaxVectors, (rowEnd - lane) / TW.Count);
                         nint lanes = vectors * TW.Count;
+                        upcoming.Ask(lane - rowStart, lane - rowStart + (int)lanes, rowEnd - rowStart);
                         // A panel of l lanes starts after lane * In elements, whatever the widths before it.
                         var panel = plan.Panels + (long)lane * plan.In + k * lanes;
                         Tile<TW, TV, RowMajorSide>.Run(
@@ -58,6 +60,16 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                 results, resultStride, Math.Min(plan.Rows, rowEnd) - rowStart, last - first,
                 part.Bias == null ? null : part.Bias + first, output + rowStart * stride, stride, accumulate);
         }
+    }
+
+    /// <summary>What is packed after eight weight rows of one depth: the next eight, the chunk's next depth, the next chunk.</summary>
+    private static UpcomingRows UpcomingWeightRows<TE>(in MatMulPlan plan, in MatMulPart part, int n, int k, int first, int last)
+        where TE : IWeightType
+    {
+        (n, k) = n + Tile.Rows < last ? (n + Tile.Rows, k) : k + Tile.Depth < plan.In ? (first, k + Tile.Depth) : (last, 0);
+        return new UpcomingRows(
+            part.Weight + (n * part.Stride + k) * TE.Bytes, part.Stride * TE.Bytes,
+            Math.Min(Tile.Rows, part.Out - n), Math.Min(Tile.Depth, plan.In - k) * TE.Bytes);
     }
 
     /// <summary>Eight weight rows of one depth in F32, zeros for missing rows.</summary>
@@ -191,8 +203,10 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                 }
 
                 var side = plan.Sides + (long)(k / Tile.Depth) * sideCount * Tile.SideSize;
+                var upcoming = UpcomingPanel<TE>(plan, part, column, k);
                 for (var s = 0; s < sideCount; s++)
                 {
+                    upcoming.Ask(s, s + 1, sideCount);
                     Tile<TW, TV, RowMajorSide>.Run(
                         side + (long)s * Tile.SideSize, panel, lanes, depth, results + s * Tile.Rows * lanes, lanes, vectors, k > 0);
                 }
@@ -205,6 +219,15 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                     output + row * stride + (column - first), accumulate);
             }
         }
+    }
+
+    /// <summary>What is packed after one depth of a panel: its next depth, or the next panel.</summary>
+    private static UpcomingRows UpcomingPanel<TE>(in MatMulPlan plan, in MatMulPart part, int column, int k) where TE : IWeightType
+    {
+        (column, k) = k + Tile.Depth < plan.In ? (column, k + Tile.Depth) : (column + PanelLanes, 0);
+        return new UpcomingRows(
+            part.Weight + (k * part.Stride + column) * TE.Bytes, part.Stride * TE.Bytes,
+            column < part.Out ? Math.Min(Tile.Depth, plan.In - k) : 0, Math.Min(PanelLanes, part.Out - column) * TE.Bytes);
     }
 
     /// <summary>Copies x into sides of eight rows: chunk = eight rows, all depths.</summary>

@@ -54,3 +54,19 @@ internal static unsafe class Prefetch
         }
     }
 }
+
+/// <summary>Rows of weights that are asked for piece by piece while others are computed.</summary>
+/// <param name="first">Start of the first row's stretch.</param>
+/// <param name="stride">Bytes from one row to the next.</param>
+/// <param name="rows">Rows; none where the count is not positive.</param>
+/// <param name="bytes">Bytes of each row.</param>
+internal readonly unsafe struct UpcomingRows(byte* first, long stride, int rows, int bytes)
+{
+    /// <summary>Asks for the share of rows that belongs to the work from <paramref name="from"/> to <paramref name="to"/> of <paramref name="all"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Ask(int from, int to, int all)
+    {
+        var asked = rows * from / all;
+        Prefetch.Rows(first + asked * stride, stride, rows * to / all - asked, bytes);
+    }
+}
