@@ -9,7 +9,7 @@ public readonly record struct KvLayer(Tensor Key, Tensor Value);
 public sealed class KvCache : IDisposable
 {
     private readonly KvLayer[] _layers;
-    private readonly Storage[] _storages;
+    private readonly Storage _storage;
 
     /// <param name="device">Where the cache lives.</param>
     /// <param name="layers">Number of layers that can be asked for.</param>
@@ -27,20 +27,14 @@ public sealed class KvCache : IDisposable
         Capacity = capacity;
         HeadDim = headDim;
         _layers = new KvLayer[layers];
-        _storages = new Storage[shareLayers ? 2 : 2 * layers];
+        // One allocation: large ones come in huge pages, which cost less to touch first.
+        var heads = slots * kvHeads;
+        var all = device.Allocate(type ?? device.ActivationType, 2 * (shareLayers ? 1 : layers) * heads, capacity, headDim);
+        _storage = all.Storage;
         for (var layer = 0; layer < layers; layer++)
         {
-            if (shareLayers && layer > 0)
-            {
-                _layers[layer] = _layers[0];
-                continue;
-            }
-
-            var key = device.Allocate(type ?? device.ActivationType, slots * kvHeads, capacity, headDim);
-            var value = device.Allocate(type ?? device.ActivationType, slots * kvHeads, capacity, headDim);
-            _storages[2 * layer] = key.Storage;
-            _storages[2 * layer + 1] = value.Storage;
-            _layers[layer] = new KvLayer(key, value);
+            var first = shareLayers ? 0 : 2 * layer * heads;
+            _layers[layer] = new KvLayer(all.Slice(first, heads), all.Slice(first + heads, heads));
         }
     }
 
@@ -69,11 +63,5 @@ public sealed class KvCache : IDisposable
     public Tensor Value(int layer, int slot, int length) => _layers[layer].Value.Slice(slot * KvHeads, KvHeads).SliceRows(0, length);
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (var storage in _storages)
-        {
-            storage.Dispose();
-        }
-    }
+    public void Dispose() => _storage.Dispose();
 }

@@ -71,7 +71,7 @@ public sealed class TaskVector
         {
             var (start, count) = group.GetOffsetAndLength(prompts.Count);
             var members = prompts.Skip(start).Take(count).ToArray();
-            using var cache = model.NewCache(count, members.Max(prompt => prompt.Length));
+            using var cache = model.NewCache(count, members.Max(prompt => prompt.Length), shareLayers: PromptRunner.IsOnePass(members));
             var tap = new ResidualTap(points, TapRows.PromptEnds);
             using (model.Attach(tap))
             {

@@ -87,14 +87,13 @@ public static class OptionScorer
         OptionScore[][] scores,
         CancellationToken cancellation)
     {
-        var longest = 0;
-        for (var i = start; i < start + count; i++)
-        {
-            longest = Math.Max(longest, queries[i].StemIds.Length);
-        }
-
-        using var stems = model.NewCache(count, longest);
-        var runs = Enumerable.Range(0, count).Select(i => new PromptRun(queries[start + i].StemIds, i, Kept: kept[start + i])).ToArray();
+        var members = queries.Skip(start).Take(count).ToArray();
+        int[][] stemIds = [.. members.Select(query => query.StemIds)];
+        // Keys and values outlive their layer only where an option goes on from them.
+        var goesOn = members.Any(query => query.OptionIds.Any(option => option.Length > 1));
+        using var stems = model.NewCache(
+            count, stemIds.Max(ids => ids.Length), shareLayers: !goesOn && PromptRunner.IsOnePass(stemIds));
+        var runs = Enumerable.Range(0, count).Select(i => new PromptRun(stemIds[i], i, Kept: kept[start + i])).ToArray();
         PromptRunner.Run(model, runs, stems, null, FirstTokens, cancellation);
 
         var continuations = new List<(int Query, int Option)>();
