@@ -1,5 +1,6 @@
 // Probes of the CPU device's ops against the machine's own limits, measured in the same run.
 // Usage: Rt.Bench [limits] [matmul] [matvec] [attention] [update] [head]; none means all. RT_THREADS and RT_FORCE_WIDTH apply.
+// Rt.Bench builds ...: the products of several builds of the device in turn, see BuildComparison.
 // With options (--filter *Update*, --job short, --list flat) the BenchmarkDotNet benchmarks are run instead.
 using BenchmarkDotNet.Running;
 using Rt.Bench;
@@ -10,6 +11,11 @@ if (args.Length > 0 && args[0].StartsWith('-'))
     // In this process: a project generated below this folder would be built under the repository's own rules.
     var summaries = BenchmarkSwitcher.FromAssembly(typeof(Probe).Assembly).Run([.. args, "--inProcess"]);
     return summaries.Any(summary => summary.HasCriticalValidationErrors || summary.Reports.Any(report => !report.Success)) ? 1 : 0;
+}
+
+if (args is ["builds", ..])
+{
+    return BuildComparison.Run(args.AsSpan(1));
 }
 
 var wanted = args.Length == 0 ? ["limits", "matmul", "matvec", "attention", "update", "head"] : args;

@@ -110,7 +110,9 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             var dots = !TilesOnly && group.RowCount * Plan.HeadsPerKv <= MaxDotLanes;
             var key = group.Key + kvHead * group.HeadStride;
             var value = group.Value + kvHead * group.HeadStride;
-            Attend(ref lanes, key, value, (nint)group.EntryStride, (float)Options.SoftCap, Slopes != null, dots);
+            // Threads take items in order: the next one is mostly the next head over the same entries.
+            var nextKey = kvHead + 1 < KvHeads ? key + group.HeadStride : null;
+            Attend(ref lanes, key, value, nextKey, (nint)group.EntryStride, (float)Options.SoftCap, Slopes != null, dots);
             Finish(lanes, group, kvHead, firstLane);
         }
 

@@ -7,8 +7,16 @@ namespace Rt.Cpu;
 
 internal sealed unsafe partial class CpuOps<TW, TV>
 {
+    /// <param name="lanes">Queries and the state so far.</param>
+    /// <param name="key">Keys of one head.</param>
+    /// <param name="value">Values of one head.</param>
+    /// <param name="nextKey">Keys of the head that comes after this one; null for none.</param>
+    /// <param name="stride">Elements between entries.</param>
+    /// <param name="softCap">0 for none.</param>
+    /// <param name="alibi">Whether lanes have slopes.</param>
+    /// <param name="dots">Whether lanes are few.</param>
     private static void Attend(
-        ref AttentionLanes lanes, float* key, float* value, nint stride, float softCap, bool alibi, bool dots)
+        ref AttentionLanes lanes, float* key, float* value, float* nextKey, nint stride, float softCap, bool alibi, bool dots)
     {
         // Bounds of the tile: the first key that any lane sees, the last, and the stretch that all lanes see.
         int low = int.MaxValue, high = -1, commonLow = 0, commonHigh = int.MaxValue;
@@ -20,13 +28,17 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             commonHigh = Math.Min(commonHigh, (int)lanes.High[i]);
         }
 
-        for (var first = low / KeyBlock * KeyBlock; first <= high; first += KeyBlock)
+        var start = low / KeyBlock * KeyBlock;
+        for (var first = start; first <= high; first += KeyBlock)
         {
             var count = Math.Min(KeyBlock, high + 1 - first);
             var masked = first < commonLow || first + count - 1 > commonHigh;
             if (dots)
             {
-                AttendBlockByDots(ref lanes, key + first * stride, value + first * stride, stride, first, count, softCap, alibi);
+                var upcoming = first + KeyBlock <= high
+                    ? Upcoming(key, stride, lanes.HeadDim, first + KeyBlock, Math.Min(first + 2 * KeyBlock, high + 1))
+                    : Upcoming(nextKey, stride, lanes.HeadDim, start, nextKey == null ? start : Math.Min(start + KeyBlock, high + 1));
+                AttendBlockByDots(ref lanes, key + first * stride, value + first * stride, stride, first, count, softCap, alibi, upcoming);
             }
             else
             {
@@ -142,8 +154,13 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         TW.Store(factor, lanes.Factor + lane);
     }
 
+    /// <summary>Entries [from, to) of one head, to be asked for.</summary>
+    private static UpcomingRows Upcoming(float* entries, nint stride, int headDim, int from, int to) =>
+        new((byte*)(entries + from * stride), stride * sizeof(float), to - from, headDim * sizeof(float));
+
     private static void AttendBlockByDots(
-        ref AttentionLanes lanes, float* key, float* value, nint stride, int first, int count, float softCap, bool alibi)
+        ref AttentionLanes lanes, float* key, float* value, nint stride, int first, int count, float softCap, bool alibi,
+        in UpcomingRows upcoming)
     {
         var scores = lanes.Scores;
         for (var i = 0; i < lanes.Count; i++)
@@ -156,7 +173,9 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                 continue;
             }
 
-            KeyDots(lanes.Padded + i * lanes.PaddedDim, key, stride, lanes.HeadDim, from, to, scores, value, to);
+            KeyDots(
+                lanes.Padded + i * lanes.PaddedDim, key, stride, lanes.HeadDim, from, to, scores,
+                i == 0 ? Upcoming(value, stride, lanes.HeadDim, from, to) : default);
             AdjustScores(scores, from, to, first, softCap, alibi ? lanes.Slope[i] : 0f, lanes.Centre[i]);
             var seen = to - from;
             var maximum = Math.Max(lanes.Maximum[i], LargestOf(scores + from, seen));
@@ -171,20 +190,19 @@ internal sealed unsafe partial class CpuOps<TW, TV>
 
             lanes.Maximum[i] = maximum;
             lanes.Sum[i] = lanes.Sum[i] * factor + SumOfLanes(scores + from, seen);
-            var next = (int)lanes.High[i] + 1 - first - KeyBlock;
-            AddWeighted(scores, value, stride, lanes.HeadDim, from, to, output, key + KeyBlock * stride, next);
+            AddWeighted(scores, value, stride, lanes.HeadDim, from, to, output, i == 0 ? upcoming : default);
         }
     }
 
     /// <summary>scores[k] = query . key k, for k from <paramref name="from"/> to <paramref name="to"/>. Meanwhile asks for
-    /// <paramref name="nextCount"/> rows of what is read next: few lanes wait for memory, and a block is too short for the hardware to follow.</summary>
+    /// what is read next: few lanes wait for memory, and a block is too short for the hardware to follow.</summary>
     private static void KeyDots(
-        float* paddedQuery, float* key, nint stride, int headDim, int from, int to, float* scores, float* next = null, int nextCount = 0)
+        float* paddedQuery, float* key, nint stride, int headDim, int from, int to, float* scores, UpcomingRows upcoming = default)
     {
         var k = from;
         for (; k + 4 <= to; k += 4)
         {
-            Prefetch.Rows((byte*)(next + k * stride), stride * sizeof(float), Math.Min(4, nextCount - k), headDim * sizeof(float));
+            upcoming.Ask(k - from, k - from + 4, to - from);
             Dot1x4<WeightF32>(paddedQuery, 0, (byte*)(key + k * stride), stride, headDim, scores + k);
         }
 
@@ -246,12 +264,12 @@ internal sealed unsafe partial class CpuOps<TW, TV>
 
     /// <summary>output += sum over k of weights[k] * value k. Meanwhile asks for what is read next, as <see cref="KeyDots"/> does.</summary>
     private static void AddWeighted(
-        float* weights, float* value, nint stride, int headDim, int from, int to, float* output, float* next = null, int nextCount = 0)
+        float* weights, float* value, nint stride, int headDim, int from, int to, float* output, UpcomingRows upcoming = default)
     {
         var k = from;
         for (; k + 4 <= to; k += 4)
         {
-            Prefetch.Rows((byte*)(next + k * stride), stride * sizeof(float), Math.Min(4, nextCount - k), headDim * sizeof(float));
+            upcoming.Ask(k - from, k - from + 4, to - from);
             AddFour1<WeightF32>(weights + k, (byte*)(value + k * stride), stride, headDim, output);
         }
 
