@@ -13,7 +13,7 @@ internal static unsafe class Prefetch
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Ahead<TE>(byte* reading) where TE : IWeightType
     {
-        if (Sse.IsSupported && TE.AheadBytes > 0)
+        if (Sse.IsSupported)
         {
             Sse.Prefetch1(reading + TE.AheadBytes);
         }
