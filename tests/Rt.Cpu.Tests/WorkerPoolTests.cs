@@ -53,6 +53,36 @@ public sealed unsafe class WorkerPoolTests
         }
     }
 
+    private struct WaitingJob : IJob
+    {
+        public int* Done;
+        public int Chunks, Held;
+
+        public void Run(int chunk, int worker)
+        {
+            // Ends once all others have: somebody else must run the rest of its thread's stretch.
+            var others = Chunks - 1;
+            var done = Done;
+            if (chunk == Held && !SpinWait.SpinUntil(() => Volatile.Read(ref *done) == others, TimeSpan.FromSeconds(20)))
+            {
+                throw new TimeoutException("the other chunks have not been run");
+            }
+
+            Interlocked.Increment(ref *Done);
+        }
+    }
+
+    [Fact]
+    public void Run_ThreadHeldByItsFirstChunk_OthersRunTheRestOfItsStretch()
+    {
+        using var pool = new WorkerPool(2);
+        var done = 0;
+        // On one processor nobody else is there, and only the last chunk may wait.
+        var job = new WaitingJob { Done = &done, Chunks = 16, Held = pool.ActiveThreads > 1 ? 0 : 15 };
+        pool.Run(ref job, 16);
+        Assert.Equal(16, done);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

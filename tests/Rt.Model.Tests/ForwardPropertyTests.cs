@@ -188,6 +188,21 @@ public class ForwardPropertyTests
         }
     }
 
+    [Theory]
+    [InlineData(13)]
+    [InlineData(LanguageModel.DefaultRowBudget + 90)]
+    public void Score_OptionsOfOneToken_EqualLogProbabilities(int stemLength)
+    {
+        // No option goes on from the stem's keys and values; a stem of several passes itself does.
+        using var loaded = new Loaded("bloom");
+        var stem = Loaded.Ids(13, stemLength);
+        var scores = OptionScorer.Score(loaded.Model, [new OptionQuery(stem, [[5], [6]]), new OptionQuery(stem[..3], [[5]])]);
+        var last = loaded.Logits(stem)[^1];
+        Assert.Equal(LogSoftmax(last, 5), scores[0][0].LogProbability, 1e-4);
+        Assert.Equal(LogSoftmax(last, 6), scores[0][1].LogProbability, 1e-4);
+        Assert.Equal(LogSoftmax(loaded.Logits(stem[..3])[^1], 5), scores[1][0].LogProbability, 1e-4);
+    }
+
     internal static double LogSoftmax(double[] logits, int id)
     {
         var max = logits.Max();
