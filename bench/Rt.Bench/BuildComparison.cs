@@ -10,7 +10,7 @@ namespace Rt.Bench;
 
 internal static class BuildComparison
 {
-    public const string Usage = "usage: Rt.Bench builds gpt2|llama f32|f16|bf16 ROWS PASSES FOLDER FOLDER... (folders with an Rt.Cpu.dll; the first is compared with)";
+    private const string Usage = "usage: Rt.Bench builds gpt2|llama f32|f16|bf16 ROWS PASSES FOLDER FOLDER... (folders with an Rt.Cpu.dll; the first is compared with)";
 
     /// <summary>A map that every layer has, or the head.</summary>
     private sealed record Map(string Name, Tensor X, Tensor Y, Linear[] Layers)
@@ -30,6 +30,12 @@ internal static class BuildComparison
         }
 
         var folders = arguments[4..].ToArray();
+        if (Array.Find(folders, folder => !File.Exists(Library(folder))) is { } missing)
+        {
+            Console.Error.WriteLine($"{missing}: expected a folder with an Rt.Cpu.dll, found none");
+            return 3;
+        }
+
         var devices = folders.Select(Load).ToArray();
         var maps = Maps(arguments[0] == "gpt2", type, rows);
         var seconds = new double[folders.Length, maps.Length, passes];
@@ -74,10 +80,12 @@ internal static class BuildComparison
         }
     }
 
+    private static string Library(string folder) => Path.GetFullPath(Path.Combine(folder, "Rt.Cpu.dll"));
+
     /// <summary>A cpu device of another build, in a context of its own; the op interface is this program's.</summary>
     private static IDevice Load(string folder)
     {
-        var assembly = new AssemblyLoadContext(folder).LoadFromAssemblyPath(Path.GetFullPath(Path.Combine(folder, "Rt.Cpu.dll")));
+        var assembly = new AssemblyLoadContext(folder).LoadFromAssemblyPath(Library(folder));
         var options = assembly.GetType(typeof(CpuOptions).FullName!)!.GetMethod(nameof(CpuOptions.FromEnvironment))!.Invoke(null, null);
         return (IDevice)Activator.CreateInstance(assembly.GetType(typeof(CpuDevice).FullName!)!, options)!;
     }

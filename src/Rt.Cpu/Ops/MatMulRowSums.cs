@@ -140,20 +140,21 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         for (; TW.ManyRegisters && row + 4 <= plan.Rows; row += 4)
         {
             AddFour4<TE>(
-                plan.PaddedRows + (nint)row * plan.PaddedIn + k, plan.PaddedIn, w, wStride, columns, sums + row * sumStride, sumStride,
-                row == 0 ? ahead : 0);
+                plan.PaddedRows + (nint)row * plan.PaddedIn + k, plan.PaddedIn, w, wStride, columns, sums + row * sumStride, sumStride, ahead);
+            // What the first rows have asked for is on its way.
+            ahead = 0;
         }
 
         for (; row + 2 <= plan.Rows; row += 2)
         {
             AddFour2<TE>(
-                plan.PaddedRows + (nint)row * plan.PaddedIn + k, plan.PaddedIn, w, wStride, columns, sums + row * sumStride, sumStride,
-                row == 0 ? ahead : 0);
+                plan.PaddedRows + (nint)row * plan.PaddedIn + k, plan.PaddedIn, w, wStride, columns, sums + row * sumStride, sumStride, ahead);
+            ahead = 0;
         }
 
         if (row < plan.Rows)
         {
-            AddFour1<TE>(plan.PaddedRows + (nint)row * plan.PaddedIn + k, w, wStride, columns, sums + row * sumStride, row == 0 ? ahead : 0);
+            AddFour1<TE>(plan.PaddedRows + (nint)row * plan.PaddedIn + k, w, wStride, columns, sums + row * sumStride, ahead);
         }
     }
 

@@ -1,4 +1,5 @@
-// Asks for memory before it is needed, where the hardware cannot foresee it: rows far apart, each too short to be followed.
+// Asks for memory before it is needed, where the hardware does not foresee it: rows far apart, each too short to be followed,
+// and streams that are used up faster than it follows.
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 
@@ -55,7 +56,7 @@ internal static unsafe class Prefetch
     }
 }
 
-/// <summary>Rows of weights that are asked for piece by piece while others are computed.</summary>
+/// <summary>Rows of weights, keys or values that are asked for piece by piece while others are computed.</summary>
 /// <param name="first">Start of the first row's stretch.</param>
 /// <param name="stride">Bytes from one row to the next.</param>
 /// <param name="rows">Rows; none where the count is not positive.</param>

@@ -104,8 +104,7 @@ internal static class PromptRunner
     }
 
     /// <summary>Whether prompts run in a single pass, so that their keys and values are needed only until a layer is done.</summary>
-    public static bool IsOnePass(IEnumerable<int[]> prompts, int rowBudget = LanguageModel.DefaultRowBudget) =>
-        prompts.Sum(prompt => prompt.Length) <= rowBudget;
+    public static bool IsOnePass(IEnumerable<int[]> prompts) => prompts.Sum(prompt => prompt.Length) <= LanguageModel.DefaultRowBudget;
 
     /// <summary>Splits prompts into groups whose rows fit one pass, so that slots can be used again from group to group.</summary>
     public static IEnumerable<Range> Groups(IReadOnlyList<int[]> prompts, int rowBudget = LanguageModel.DefaultRowBudget)
