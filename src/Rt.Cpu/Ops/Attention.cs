@@ -29,7 +29,7 @@ internal unsafe struct AttentionLanes
     /// <summary>[lanes, padded dim] weighted sums of values.</summary>
     public float* Output;
 
-    /// <summary>Eight keys for the tile kernel.</summary>
+    /// <summary>[8, padded dim] the last keys, where they are fewer than eight.</summary>
     public float* Side;
 
     /// <summary>[lanes] running maximum and sum, the factor of the last block, first and last visible key, own key index, ALiBi slope.</summary>
@@ -39,7 +39,7 @@ internal unsafe struct AttentionLanes
 internal sealed unsafe partial class CpuOps<TW, TV>
 {
     /// <summary>Keys of a block; blocks start at its multiples, so that a row's sums do not depend on the rows beside it.</summary>
-    private const int KeyBlock = 64;
+    private const int KeyBlock = 128;
 
     /// <summary>Most lanes that run as dot products with keys.</summary>
     private const int MaxDotLanes = 3;
@@ -52,7 +52,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         var states = rows.RowCount * query.Dim1;
         var stateFloats = plan.PrefixItems == 0 ? 0 : states * (2L + paddedDim);
         var state = workspace.State.Floats(stateFloats);
-        var laneFloats = Tile.MaxLanes * (2L * paddedDim + headDim + 7 + KeyBlock + Tile.Rows) + Tile.SideSize
+        var laneFloats = Tile.MaxLanes * (2L * paddedDim + headDim + 7 + KeyBlock + Tile.Rows) + Tile.Rows * paddedDim
             + 2L * Tile.MaxLanes * sizeof(float*) / sizeof(float);
         var job = new AttentionJob
         {
@@ -105,9 +105,10 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             var firstLane = (group.Tiles - 1 - item / KvHeads) * PanelLanes;
             var lanes = Lay((float*)(Scratch + worker * ScratchStride));
             lanes.Count = Math.Min(PanelLanes, group.RowCount * Plan.HeadsPerKv - firstLane);
-            Fill(ref lanes, group, kvHead, firstLane);
             // The choice follows the whole group, not the tile, so that a row's bits do not depend on where tiles begin.
             var dots = !TilesOnly && group.RowCount * Plan.HeadsPerKv <= MaxDotLanes;
+            Fill(ref lanes, group, kvHead, firstLane);
+            LayQueries(lanes, dots);
             var key = group.Key + kvHead * group.HeadStride;
             var value = group.Value + kvHead * group.HeadStride;
             // Threads take items in order: the next one is mostly the next head over the same entries.
@@ -119,7 +120,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         private readonly AttentionLanes Lay(float* scratch)
         {
             var lanes = new AttentionLanes { HeadDim = HeadDim, PaddedDim = PaddedDim, Side = scratch };
-            scratch += Tile.SideSize;
+            scratch += Tile.Rows * PaddedDim;
             lanes.Scores = scratch;
             scratch += (KeyBlock + Tile.Rows) * Tile.MaxLanes;
             lanes.Output = scratch;
@@ -146,7 +147,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         {
             var positions = Batch.Positions;
             var window = Options.Window;
-            for (var i = 0; i < Tile.MaxLanes; i++)
+            for (var i = 0; i < PanelRows(lanes.Count); i++)
             {
                 lanes.Maximum[i] = float.NegativeInfinity;
                 lanes.Sum[i] = 0;
@@ -182,16 +183,21 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                     output.Clear();
                 }
             }
+        }
 
+        /// <summary>Scaled queries in the form that scores are computed from.</summary>
+        private readonly void LayQueries(in AttentionLanes lanes, bool dots)
+        {
             var scale = (float)Options.Scale;
-            var registers = (lanes.Count + TW.Count - 1) / TW.Count;
-            Transposition.Pack(lanes.Query, lanes.Count, HeadDim, lanes.Panel, registers * TW.Count, scale);
-            for (var i = 0; i < Math.Min(lanes.Count, MaxDotLanes); i++)
+            if (!dots)
             {
-                for (var d = 0; d < PaddedDim; d++)
-                {
-                    lanes.Padded[i * PaddedDim + d] = d < HeadDim ? lanes.Query[i][d] * scale : 0f;
-                }
+                Transposition.Pack(lanes.Query, lanes.Count, HeadDim, lanes.Panel, PanelRows(lanes.Count), scale);
+                return;
+            }
+
+            for (var i = 0; i < lanes.Count; i++)
+            {
+                CopyPaddedQuery(lanes.Query[i], HeadDim, scale, lanes.Padded + i * PaddedDim);
             }
         }
 
@@ -211,11 +217,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                     continue;
                 }
 
-                var inverse = 1f / lanes.Sum[i];
-                for (var d = 0; d < HeadDim; d++)
-                {
-                    lanes.Result[i][d] = output[d] * inverse;
-                }
+                ScaleRow(output, 1f / lanes.Sum[i], HeadDim, lanes.Result[i]);
             }
         }
 

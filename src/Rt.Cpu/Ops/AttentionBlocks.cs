@@ -5,6 +5,18 @@ using Rt.Core;
 
 namespace Rt.Cpu;
 
+/// <summary>Keys that some of several lanes see, and keys that all of them see; both ends included.</summary>
+internal readonly record struct KeySpan(int Low, int High, int CommonLow, int CommonHigh)
+{
+    public static KeySpan None => new(int.MaxValue, -1, 0, int.MaxValue);
+
+    public KeySpan Join(KeySpan other) => new(
+        Math.Min(Low, other.Low), Math.Max(High, other.High), Math.Max(CommonLow, other.CommonLow), Math.Min(CommonHigh, other.CommonHigh));
+
+    /// <summary>The part of a block that some lane sees: [From, To) counted from its first key; empty where To is not above From.</summary>
+    public (int From, int To) Within(int first, int count) => (Math.Max(0, Low - first), Math.Min(count, High + 1 - first));
+}
+
 internal sealed unsafe partial class CpuOps<TW, TV>
 {
     /// <param name="lanes">Queries and the state so far.</param>
@@ -18,102 +30,176 @@ internal sealed unsafe partial class CpuOps<TW, TV>
     private static void Attend(
         ref AttentionLanes lanes, float* key, float* value, float* nextKey, nint stride, float softCap, bool alibi, bool dots)
     {
-        // Bounds of the tile: the first key that any lane sees, the last, and the stretch that all lanes see.
-        int low = int.MaxValue, high = -1, commonLow = 0, commonHigh = int.MaxValue;
-        for (var i = 0; i < lanes.Count; i++)
+        var all = SpanOf(lanes, 0, lanes.Count);
+        var start = all.Low / KeyBlock * KeyBlock;
+        for (var first = start; first <= all.High; first += KeyBlock)
         {
-            low = Math.Min(low, (int)lanes.Low[i]);
-            high = Math.Max(high, (int)lanes.High[i]);
-            commonLow = Math.Max(commonLow, (int)lanes.Low[i]);
-            commonHigh = Math.Min(commonHigh, (int)lanes.High[i]);
-        }
-
-        var start = low / KeyBlock * KeyBlock;
-        for (var first = start; first <= high; first += KeyBlock)
-        {
-            var count = Math.Min(KeyBlock, high + 1 - first);
-            var masked = first < commonLow || first + count - 1 > commonHigh;
+            var count = Math.Min(KeyBlock, all.High + 1 - first);
+            var upcoming = first + KeyBlock <= all.High
+                ? Upcoming(key, stride, lanes.HeadDim, first + KeyBlock, Math.Min(first + 2 * KeyBlock, all.High + 1))
+                : Upcoming(nextKey, stride, lanes.HeadDim, start, nextKey == null ? start : Math.Min(start + KeyBlock, all.High + 1));
             if (dots)
             {
-                var upcoming = first + KeyBlock <= high
-                    ? Upcoming(key, stride, lanes.HeadDim, first + KeyBlock, Math.Min(first + 2 * KeyBlock, high + 1))
-                    : Upcoming(nextKey, stride, lanes.HeadDim, start, nextKey == null ? start : Math.Min(start + KeyBlock, high + 1));
                 AttendBlockByDots(ref lanes, key + first * stride, value + first * stride, stride, first, count, softCap, alibi, upcoming);
             }
             else
             {
-                AttendBlock(ref lanes, key + first * stride, value + first * stride, stride, first, count, softCap, alibi, masked);
+                AttendBlock(ref lanes, key + first * stride, value + first * stride, stride, first, count, softCap, alibi, upcoming);
             }
         }
     }
 
-    private static void AttendBlock(
-        ref AttentionLanes lanes, float* key, float* value, nint stride, int first, int count, float softCap, bool alibi, bool masked)
+    /// <summary>The span of lanes [from, to), as far as there are lanes.</summary>
+    private static KeySpan SpanOf(in AttentionLanes lanes, int from, int to)
     {
-        var registers = (lanes.Count + TW.Count - 1) / TW.Count;
-        nint width = registers * TW.Count;
+        var span = KeySpan.None;
+        for (var lane = from; lane < Math.Min(to, lanes.Count); lane++)
+        {
+            int low = (int)lanes.Low[lane], high = (int)lanes.High[lane];
+            span = span.Join(new KeySpan(low, high, low, high));
+        }
+
+        return span;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AttendBlock(
+        ref AttentionLanes lanes, float* key, float* value, nint stride, int first, int count, float softCap, bool alibi,
+        UpcomingRows upcomingKeys)
+    {
+        // Lanes are weighted eight at a time, so eight at least share a span: what one of them adds up, all have scores for.
+        nint width = PanelRows(lanes.Count);
+        var registers = (int)width / TW.Count;
+        var spans = stackalloc KeySpan[Tile.MaxVectors];
+        for (var r = 0; r < registers; r++)
+        {
+            var lane = r * TW.Count / Tile.Rows * Tile.Rows;
+            spans[r] = SpanOf(lanes, lane, Math.Max(lane + Tile.Rows, (r + 1) * TW.Count));
+        }
+
+        var upcomingValues = Upcoming(value, stride, lanes.HeadDim, 0, count);
         for (var k = 0; k < count; k += Tile.Rows)
         {
-            for (var d = 0; d < lanes.HeadDim; d += Tile.Depth)
+            int begin = registers, end = 0;
+            for (var r = 0; r < registers; r++)
             {
-                var depth = Math.Min(Tile.Depth, lanes.HeadDim - d);
-                for (var row = 0; row < Tile.Rows; row++)
+                if (spans[r].Low < first + k + Tile.Rows && spans[r].High >= first + k)
                 {
-                    var side = lanes.Side + row * Tile.SideStride;
-                    if (k + row < count)
-                    {
-                        Widening.Copy<TW, TV, WeightF32>((byte*)(key + (k + row) * stride + d), 0, depth, side);
-                    }
-                    else
-                    {
-                        new Span<float>(side, depth).Clear();
-                    }
+                    begin = Math.Min(begin, r);
+                    end = r + 1;
                 }
-
-                Tile<TW, TV, RowMajorSide>.Run(
-                    lanes.Side, lanes.Panel + d * width, width, depth, lanes.Scores + k * Tile.MaxLanes, Tile.MaxLanes, registers, d > 0);
             }
+
+            if (begin == registers)
+            {
+                continue;
+            }
+
+            var rows = key + k * stride;
+            var rowStride = stride;
+            if (k + Tile.Rows > count)
+            {
+                CopyLastKeys(lanes, rows, stride, count - k);
+                rows = lanes.Side;
+                rowStride = lanes.PaddedDim;
+            }
+
+            upcomingValues.Ask(k, Math.Min(k + Tile.Rows, count), count);
+            Tile<TW, TV, StridedSide>.Run(
+                rows, rowStride, lanes.Panel + begin * TW.Count, width, lanes.HeadDim,
+                lanes.Scores + k * Tile.MaxLanes + begin * TW.Count, Tile.MaxLanes, end - begin, false);
         }
 
         for (var r = 0; r < registers; r++)
         {
-            SoftmaxColumns(ref lanes, r * TW.Count, first, count, softCap, alibi, masked);
-        }
-
-        for (var i = 0; i < lanes.Count; i++)
-        {
-            if (lanes.Factor[i] != 1f)
-            {
-                ScaleRow(lanes.Output + i * lanes.PaddedDim, lanes.Factor[i], lanes.PaddedDim);
-            }
+            SoftmaxColumns(ref lanes, r * TW.Count, spans[r], first, count, softCap, alibi);
         }
 
         // The last register of a row of values may reach into the next row, or past the storage's end into its spare line;
         // those lanes are computed and never read.
         for (var lane = 0; lane < lanes.Count; lane += Tile.Rows)
         {
-            for (var d = 0; d < lanes.PaddedDim; d += PanelLanes)
+            upcomingKeys.Ask(lane, Math.Min(lane + Tile.Rows, lanes.Count), lanes.Count);
+            for (var i = lane; i < Math.Min(lane + Tile.Rows, lanes.Count); i++)
             {
+                if (lanes.Factor[i] != 1f)
+                {
+                    var sums = lanes.Output + i * lanes.PaddedDim;
+                    ScaleRow(sums, lanes.Factor[i], lanes.PaddedDim, sums);
+                }
+            }
+
+            var (from, to) = SpanOf(lanes, lane, lane + Tile.Rows).Within(first, count);
+            var left = from < to ? lanes.PaddedDim / TW.Count : 0;
+            var d = 0;
+            for (var tiles = (left + Tile.MaxVectors - 1) / Tile.MaxVectors; tiles > 0; tiles--)
+            {
+                var vectors = (left + tiles - 1) / tiles;
                 Tile<TW, TV, TransposedSide>.Run(
-                    lanes.Scores + lane, value + d, stride, count, lanes.Output + lane * lanes.PaddedDim + d, lanes.PaddedDim,
-                    Math.Min(Tile.MaxVectors, (lanes.PaddedDim - d) / TW.Count), true);
+                    lanes.Scores + from * Tile.MaxLanes + lane, 1, value + from * stride + d, stride, to - from,
+                    lanes.Output + lane * lanes.PaddedDim + d, lanes.PaddedDim, vectors, true);
+                left -= vectors;
+                d += vectors * TW.Count;
             }
         }
     }
 
-    /// <summary>One step of the running softmax for a register of lanes: scores [count] become probabilities relative to the maximum so far.</summary>
+    /// <summary>Fewer than eight keys, zeros behind them, so that no tile reads past the last.</summary>
+    private static void CopyLastKeys(in AttentionLanes lanes, float* key, nint stride, int count)
+    {
+        new Span<float>(lanes.Side, Tile.Rows * lanes.PaddedDim).Clear();
+        for (var row = 0; row < count; row++)
+        {
+            new ReadOnlySpan<float>(key + row * stride, lanes.HeadDim).CopyTo(new Span<float>(lanes.Side + row * lanes.PaddedDim, lanes.HeadDim));
+        }
+    }
+
+    /// <summary>One step of the running softmax for a register of lanes: scores become probabilities relative to the maximum so far,
+    /// for the keys of the lanes' span.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SoftmaxColumns(
-        ref AttentionLanes lanes, int lane, int first, int count, float softCap, bool alibi, bool masked)
+        ref AttentionLanes lanes, int lane, KeySpan span, int first, int count, float softCap, bool alibi)
     {
+        var (from, to) = span.Within(first, count);
         var scores = lanes.Scores + lane;
-        TV unseen = TW.Create(float.NegativeInfinity), old = TW.Load(lanes.Maximum + lane);
-        TV low = TW.Load(lanes.Low + lane), high = TW.Load(lanes.High + lane);
-        TV centre = TW.Load(lanes.Centre + lane), slope = TW.Load(lanes.Slope + lane), cap = TW.Create(softCap);
-        var maximum = old;
-        for (var k = 0; k < count; k++)
+        var masked = first + from < span.CommonLow || first + to - 1 > span.CommonHigh;
+        if (masked || alibi || softCap != 0)
         {
-            var score = TW.Load(scores + k * Tile.MaxLanes);
+            AdjustColumns(lanes, lane, first, from, to, softCap, alibi);
+        }
+
+        TV unseen = TW.Create(float.NegativeInfinity), old = TW.Load(lanes.Maximum + lane);
+        var maximum = old;
+        for (var k = from; k < to; k++)
+        {
+            maximum = TW.Max(TW.Load(scores + k * Tile.MaxLanes), maximum);
+        }
+
+        // A lane that has seen nothing yet keeps -infinity as its maximum; 0 in its place avoids infinity - infinity.
+        var shift = TW.Select(TW.GreaterThan(maximum, unseen), maximum, TW.Zero);
+        var factor = VectorMath.Exp<TW, TV>(TW.Subtract(old, shift));
+        var sum = TW.Multiply(TW.Load(lanes.Sum + lane), factor);
+        for (var k = from; k < to; k++)
+        {
+            var probability = VectorMath.Exp<TW, TV>(TW.Subtract(TW.Load(scores + k * Tile.MaxLanes), shift));
+            sum = TW.Add(sum, probability);
+            TW.Store(probability, scores + k * Tile.MaxLanes);
+        }
+
+        TW.Store(maximum, lanes.Maximum + lane);
+        TW.Store(sum, lanes.Sum + lane);
+        TW.Store(factor, lanes.Factor + lane);
+    }
+
+    /// <summary>Soft cap, ALiBi bias and -infinity for unseen keys, for a register of lanes.</summary>
+    private static void AdjustColumns(in AttentionLanes lanes, int lane, int first, int from, int to, float softCap, bool alibi)
+    {
+        TV unseen = TW.Create(float.NegativeInfinity), cap = TW.Create(softCap);
+        TV low = TW.Load(lanes.Low + lane), high = TW.Load(lanes.High + lane);
+        TV centre = TW.Load(lanes.Centre + lane), slope = TW.Load(lanes.Slope + lane);
+        for (var k = from; k < to; k++)
+        {
+            var score = TW.Load(lanes.Scores + k * Tile.MaxLanes + lane);
             var index = TW.Create((float)(first + k));
             if (softCap != 0)
             {
@@ -125,33 +211,9 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                 score = TW.Subtract(score, TW.Multiply(slope, TW.Abs(TW.Subtract(centre, index))));
             }
 
-            if (masked)
-            {
-                score = TW.Select(TW.GreaterThan(index, high), unseen, TW.Select(TW.GreaterThan(low, index), unseen, score));
-            }
-
-            if (masked || alibi || softCap != 0)
-            {
-                TW.Store(score, scores + k * Tile.MaxLanes);
-            }
-
-            maximum = TW.Max(score, maximum);
+            score = TW.Select(TW.GreaterThan(index, high), unseen, TW.Select(TW.GreaterThan(low, index), unseen, score));
+            TW.Store(score, lanes.Scores + k * Tile.MaxLanes + lane);
         }
-
-        // A lane that has seen nothing yet keeps -infinity as its maximum; 0 in its place avoids infinity - infinity.
-        var shift = TW.Select(TW.GreaterThan(maximum, unseen), maximum, TW.Zero);
-        var factor = VectorMath.Exp<TW, TV>(TW.Subtract(old, shift));
-        var sum = TW.Multiply(TW.Load(lanes.Sum + lane), factor);
-        for (var k = 0; k < count; k++)
-        {
-            var probability = VectorMath.Exp<TW, TV>(TW.Subtract(TW.Load(scores + k * Tile.MaxLanes), shift));
-            sum = TW.Add(sum, probability);
-            TW.Store(probability, scores + k * Tile.MaxLanes);
-        }
-
-        TW.Store(maximum, lanes.Maximum + lane);
-        TW.Store(sum, lanes.Sum + lane);
-        TW.Store(factor, lanes.Factor + lane);
     }
 
     /// <summary>Entries [from, to) of one head, to be asked for.</summary>
@@ -185,7 +247,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             var output = lanes.Output + i * lanes.PaddedDim;
             if (factor != 1f)
             {
-                ScaleRow(output, factor, lanes.PaddedDim);
+                ScaleRow(output, factor, lanes.PaddedDim, output);
             }
 
             lanes.Maximum[i] = maximum;

@@ -65,7 +65,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                 {
                     var shift = LargestOf(scores, Columns);
                     Exponentials(scores, float.IsNegativeInfinity(shift) ? 0f : shift, Columns);
-                    ScaleRow(scores, 1f / SumOfLanes(scores, Columns), Columns);
+                    ScaleRow(scores, 1f / SumOfLanes(scores, Columns), Columns, scores);
                 }
             }
         }
@@ -86,9 +86,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
 
     private static void CopyPaddedQuery(float* query, int headDim, float scale, float* padded)
     {
-        for (var d = 0; d < PaddedColumns(headDim); d++)
-        {
-            padded[d] = d < headDim ? query[d] * scale : 0f;
-        }
+        ScaleRow(query, scale, headDim, padded);
+        new Span<float>(padded + headDim, PaddedColumns(headDim) - headDim).Clear();
     }
 }

@@ -51,7 +51,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                         // A panel of l lanes starts after lane * In elements, whatever the widths before it.
                         var panel = plan.Panels + (long)lane * plan.In + k * lanes;
                         Tile<TW, TV, RowMajorSide>.Run(
-                            side, panel, lanes, depth, result + (lane - rowStart), resultStride, vectors, k > 0);
+                            side, Tile.SideStride, panel, lanes, depth, result + (lane - rowStart), resultStride, vectors, k > 0);
                     }
                 }
             }
@@ -208,7 +208,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                 {
                     upcoming.Ask(s, s + 1, sideCount);
                     Tile<TW, TV, RowMajorSide>.Run(
-                        side + (long)s * Tile.SideSize, panel, lanes, depth, results + s * Tile.Rows * lanes, lanes, vectors, k > 0);
+                        side + (long)s * Tile.SideSize, Tile.SideStride, panel, lanes, depth, results + s * Tile.Rows * lanes, lanes, vectors, k > 0);
                 }
             }
 

@@ -16,7 +16,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             Widening.Copy<TW, TV>(table.DType, table.HostPointer(), tokens[row] * table.Stride1, table.Columns, to);
             if (scale != 1)
             {
-                ScaleRow(to, (float)scale, table.Columns);
+                ScaleRow(to, (float)scale, table.Columns, to);
             }
         }
     }
@@ -76,7 +76,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                 new ReadOnlySpan<float>(source.Row(i), x.Columns).CopyTo(new Span<float>(row, x.Columns));
                 if (scale != 1)
                 {
-                    ScaleRow(row, (float)scale, x.Columns);
+                    ScaleRow(row, (float)scale, x.Columns, row);
                 }
             }
             else
@@ -96,18 +96,19 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         }
     }
 
-    private static void ScaleRow(float* row, float scale, int width)
+    /// <summary>destination = source * scale.</summary>
+    private static void ScaleRow(float* source, float scale, int width, float* destination)
     {
         var factor = TW.Create(scale);
         var i = 0;
         for (; i <= width - TW.Count; i += TW.Count)
         {
-            TW.Store(TW.Multiply(TW.Load(row + i), factor), row + i);
+            TW.Store(TW.Multiply(TW.Load(source + i), factor), destination + i);
         }
 
         for (; i < width; i++)
         {
-            row[i] *= scale;
+            destination[i] = source[i] * scale;
         }
     }
 

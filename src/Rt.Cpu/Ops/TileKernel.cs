@@ -4,11 +4,11 @@ using System.Runtime.CompilerServices;
 
 namespace Rt.Cpu;
 
-/// <summary>How the broadcast side A of a tile lies in memory; constants, so that offsets become immediate.</summary>
+/// <summary>How the broadcast side A of a tile lies in memory; constants where they can be, so that offsets become immediate.</summary>
 internal interface ITileSide
 {
-    /// <summary>Elements from one row of A to the next.</summary>
-    static abstract int RowStride { get; }
+    /// <summary>Elements from one row of A to the next; what was given, where the side itself does not say.</summary>
+    static abstract nint RowStride(nint given);
 
     /// <summary>Elements from one k to the next.</summary>
     static abstract int Step { get; }
@@ -17,7 +17,15 @@ internal interface ITileSide
 /// <summary>Rows of <see cref="Tile.Depth"/> elements, one after the other.</summary>
 internal readonly struct RowMajorSide : ITileSide
 {
-    public static int RowStride => Tile.SideStride;
+    public static nint RowStride(nint given) => Tile.SideStride;
+
+    public static int Step => 1;
+}
+
+/// <summary>Rows where they lie, at any distance from each other.</summary>
+internal readonly struct StridedSide : ITileSide
+{
+    public static nint RowStride(nint given) => given;
 
     public static int Step => 1;
 }
@@ -25,7 +33,7 @@ internal readonly struct RowMajorSide : ITileSide
 /// <summary>A transposed side: consecutive rows of A in consecutive elements, <see cref="Tile.MaxLanes"/> per k.</summary>
 internal readonly struct TransposedSide : ITileSide
 {
-    public static int RowStride => 1;
+    public static nint RowStride(nint given) => 1;
 
     public static int Step => Tile.MaxLanes;
 }
@@ -59,6 +67,7 @@ internal static unsafe partial class Tile<TW, TV, TSide>
 {
     /// <summary>C[8][vectors] = A B, or += where <paramref name="accumulate"/>; each element sums over k in ascending order.</summary>
     /// <param name="a">Eight rows laid out as the side says.</param>
+    /// <param name="aStride">Elements from one row of A to the next, for a side that leaves it open.</param>
     /// <param name="b">[k, vectors] registers.</param>
     /// <param name="bStride">Elements from one k to the next in B.</param>
     /// <param name="k">Terms.</param>
@@ -67,15 +76,15 @@ internal static unsafe partial class Tile<TW, TV, TSide>
     /// <param name="vectors">1, 2 or 3.</param>
     /// <param name="accumulate">Whether C is read first.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Run(float* a, float* b, nint bStride, int k, float* c, nint cStride, int vectors, bool accumulate)
+    public static void Run(float* a, nint aStride, float* b, nint bStride, int k, float* c, nint cStride, int vectors, bool accumulate)
     {
         if (TW.ManyRegisters)
         {
             switch (vectors)
             {
-                case 3: Eight3(a, b, bStride, k, c, cStride, accumulate); break;
-                case 2: Eight2(a, b, bStride, k, c, cStride, accumulate); break;
-                default: Eight1(a, b, bStride, k, c, cStride, accumulate); break;
+                case 3: Eight3(a, aStride, b, bStride, k, c, cStride, accumulate); break;
+                case 2: Eight2(a, aStride, b, bStride, k, c, cStride, accumulate); break;
+                default: Eight1(a, aStride, b, bStride, k, c, cStride, accumulate); break;
             }
 
             return;
@@ -85,19 +94,20 @@ internal static unsafe partial class Tile<TW, TV, TSide>
         {
             switch (vectors)
             {
-                case 3: Four3(a, b, bStride, k, c, cStride, accumulate); break;
-                case 2: Four2(a, b, bStride, k, c, cStride, accumulate); break;
-                default: Four1(a, b, bStride, k, c, cStride, accumulate); break;
+                case 3: Four3(a, aStride, b, bStride, k, c, cStride, accumulate); break;
+                case 2: Four2(a, aStride, b, bStride, k, c, cStride, accumulate); break;
+                default: Four1(a, aStride, b, bStride, k, c, cStride, accumulate); break;
             }
 
-            a += 4 * TSide.RowStride;
+            a += 4 * TSide.RowStride(aStride);
             c += 4 * cStride;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Eight3(float* a, float* b, nint bStride, int k, float* c, nint cStride, bool accumulate)
+    private static void Eight3(float* a, nint aStride, float* b, nint bStride, int k, float* c, nint cStride, bool accumulate)
     {
+        var r = TSide.RowStride(aStride);
         TV c00 = TW.Zero, c01 = TW.Zero, c02 = TW.Zero;
         TV c10 = TW.Zero, c11 = TW.Zero, c12 = TW.Zero;
         TV c20 = TW.Zero, c21 = TW.Zero, c22 = TW.Zero;
@@ -143,31 +153,31 @@ internal static unsafe partial class Tile<TW, TV, TSide>
             c00 = TW.MultiplyAdd(s, b0, c00);
             c01 = TW.MultiplyAdd(s, b1, c01);
             c02 = TW.MultiplyAdd(s, b2, c02);
-            s = TW.Create(a[TSide.RowStride]);
+            s = TW.Create(a[r]);
             c10 = TW.MultiplyAdd(s, b0, c10);
             c11 = TW.MultiplyAdd(s, b1, c11);
             c12 = TW.MultiplyAdd(s, b2, c12);
-            s = TW.Create(a[2 * TSide.RowStride]);
+            s = TW.Create(a[2 * r]);
             c20 = TW.MultiplyAdd(s, b0, c20);
             c21 = TW.MultiplyAdd(s, b1, c21);
             c22 = TW.MultiplyAdd(s, b2, c22);
-            s = TW.Create(a[3 * TSide.RowStride]);
+            s = TW.Create(a[3 * r]);
             c30 = TW.MultiplyAdd(s, b0, c30);
             c31 = TW.MultiplyAdd(s, b1, c31);
             c32 = TW.MultiplyAdd(s, b2, c32);
-            s = TW.Create(a[4 * TSide.RowStride]);
+            s = TW.Create(a[4 * r]);
             c40 = TW.MultiplyAdd(s, b0, c40);
             c41 = TW.MultiplyAdd(s, b1, c41);
             c42 = TW.MultiplyAdd(s, b2, c42);
-            s = TW.Create(a[5 * TSide.RowStride]);
+            s = TW.Create(a[5 * r]);
             c50 = TW.MultiplyAdd(s, b0, c50);
             c51 = TW.MultiplyAdd(s, b1, c51);
             c52 = TW.MultiplyAdd(s, b2, c52);
-            s = TW.Create(a[6 * TSide.RowStride]);
+            s = TW.Create(a[6 * r]);
             c60 = TW.MultiplyAdd(s, b0, c60);
             c61 = TW.MultiplyAdd(s, b1, c61);
             c62 = TW.MultiplyAdd(s, b2, c62);
-            s = TW.Create(a[7 * TSide.RowStride]);
+            s = TW.Create(a[7 * r]);
             c70 = TW.MultiplyAdd(s, b0, c70);
             c71 = TW.MultiplyAdd(s, b1, c71);
             c72 = TW.MultiplyAdd(s, b2, c72);
@@ -202,8 +212,9 @@ internal static unsafe partial class Tile<TW, TV, TSide>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Eight2(float* a, float* b, nint bStride, int k, float* c, nint cStride, bool accumulate)
+    private static void Eight2(float* a, nint aStride, float* b, nint bStride, int k, float* c, nint cStride, bool accumulate)
     {
+        var r = TSide.RowStride(aStride);
         TV c00 = TW.Zero, c01 = TW.Zero;
         TV c10 = TW.Zero, c11 = TW.Zero;
         TV c20 = TW.Zero, c21 = TW.Zero;
@@ -239,25 +250,25 @@ internal static unsafe partial class Tile<TW, TV, TSide>
             var s = TW.Create(*a);
             c00 = TW.MultiplyAdd(s, b0, c00);
             c01 = TW.MultiplyAdd(s, b1, c01);
-            s = TW.Create(a[TSide.RowStride]);
+            s = TW.Create(a[r]);
             c10 = TW.MultiplyAdd(s, b0, c10);
             c11 = TW.MultiplyAdd(s, b1, c11);
-            s = TW.Create(a[2 * TSide.RowStride]);
+            s = TW.Create(a[2 * r]);
             c20 = TW.MultiplyAdd(s, b0, c20);
             c21 = TW.MultiplyAdd(s, b1, c21);
-            s = TW.Create(a[3 * TSide.RowStride]);
+            s = TW.Create(a[3 * r]);
             c30 = TW.MultiplyAdd(s, b0, c30);
             c31 = TW.MultiplyAdd(s, b1, c31);
-            s = TW.Create(a[4 * TSide.RowStride]);
+            s = TW.Create(a[4 * r]);
             c40 = TW.MultiplyAdd(s, b0, c40);
             c41 = TW.MultiplyAdd(s, b1, c41);
-            s = TW.Create(a[5 * TSide.RowStride]);
+            s = TW.Create(a[5 * r]);
             c50 = TW.MultiplyAdd(s, b0, c50);
             c51 = TW.MultiplyAdd(s, b1, c51);
-            s = TW.Create(a[6 * TSide.RowStride]);
+            s = TW.Create(a[6 * r]);
             c60 = TW.MultiplyAdd(s, b0, c60);
             c61 = TW.MultiplyAdd(s, b1, c61);
-            s = TW.Create(a[7 * TSide.RowStride]);
+            s = TW.Create(a[7 * r]);
             c70 = TW.MultiplyAdd(s, b0, c70);
             c71 = TW.MultiplyAdd(s, b1, c71);
             a += TSide.Step;
@@ -283,8 +294,9 @@ internal static unsafe partial class Tile<TW, TV, TSide>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Eight1(float* a, float* b, nint bStride, int k, float* c, nint cStride, bool accumulate)
+    private static void Eight1(float* a, nint aStride, float* b, nint bStride, int k, float* c, nint cStride, bool accumulate)
     {
+        var r = TSide.RowStride(aStride);
         TV c00 = TW.Zero;
         TV c10 = TW.Zero;
         TV c20 = TW.Zero;
@@ -310,19 +322,19 @@ internal static unsafe partial class Tile<TW, TV, TSide>
             var b0 = TW.Load(b);
             var s = TW.Create(*a);
             c00 = TW.MultiplyAdd(s, b0, c00);
-            s = TW.Create(a[TSide.RowStride]);
+            s = TW.Create(a[r]);
             c10 = TW.MultiplyAdd(s, b0, c10);
-            s = TW.Create(a[2 * TSide.RowStride]);
+            s = TW.Create(a[2 * r]);
             c20 = TW.MultiplyAdd(s, b0, c20);
-            s = TW.Create(a[3 * TSide.RowStride]);
+            s = TW.Create(a[3 * r]);
             c30 = TW.MultiplyAdd(s, b0, c30);
-            s = TW.Create(a[4 * TSide.RowStride]);
+            s = TW.Create(a[4 * r]);
             c40 = TW.MultiplyAdd(s, b0, c40);
-            s = TW.Create(a[5 * TSide.RowStride]);
+            s = TW.Create(a[5 * r]);
             c50 = TW.MultiplyAdd(s, b0, c50);
-            s = TW.Create(a[6 * TSide.RowStride]);
+            s = TW.Create(a[6 * r]);
             c60 = TW.MultiplyAdd(s, b0, c60);
-            s = TW.Create(a[7 * TSide.RowStride]);
+            s = TW.Create(a[7 * r]);
             c70 = TW.MultiplyAdd(s, b0, c70);
             a += TSide.Step;
             b += bStride;

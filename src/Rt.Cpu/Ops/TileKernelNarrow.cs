@@ -7,8 +7,9 @@ namespace Rt.Cpu;
 internal static unsafe partial class Tile<TW, TV, TSide>
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Four3(float* a, float* b, nint bStride, int k, float* c, nint cStride, bool accumulate)
+    private static void Four3(float* a, nint aStride, float* b, nint bStride, int k, float* c, nint cStride, bool accumulate)
     {
+        var r = TSide.RowStride(aStride);
         TV c00 = TW.Zero, c01 = TW.Zero, c02 = TW.Zero;
         TV c10 = TW.Zero, c11 = TW.Zero, c12 = TW.Zero;
         TV c20 = TW.Zero, c21 = TW.Zero, c22 = TW.Zero;
@@ -38,15 +39,15 @@ internal static unsafe partial class Tile<TW, TV, TSide>
             c00 = TW.MultiplyAdd(s, b0, c00);
             c01 = TW.MultiplyAdd(s, b1, c01);
             c02 = TW.MultiplyAdd(s, b2, c02);
-            s = TW.Create(a[TSide.RowStride]);
+            s = TW.Create(a[r]);
             c10 = TW.MultiplyAdd(s, b0, c10);
             c11 = TW.MultiplyAdd(s, b1, c11);
             c12 = TW.MultiplyAdd(s, b2, c12);
-            s = TW.Create(a[2 * TSide.RowStride]);
+            s = TW.Create(a[2 * r]);
             c20 = TW.MultiplyAdd(s, b0, c20);
             c21 = TW.MultiplyAdd(s, b1, c21);
             c22 = TW.MultiplyAdd(s, b2, c22);
-            s = TW.Create(a[3 * TSide.RowStride]);
+            s = TW.Create(a[3 * r]);
             c30 = TW.MultiplyAdd(s, b0, c30);
             c31 = TW.MultiplyAdd(s, b1, c31);
             c32 = TW.MultiplyAdd(s, b2, c32);
@@ -69,8 +70,9 @@ internal static unsafe partial class Tile<TW, TV, TSide>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Four2(float* a, float* b, nint bStride, int k, float* c, nint cStride, bool accumulate)
+    private static void Four2(float* a, nint aStride, float* b, nint bStride, int k, float* c, nint cStride, bool accumulate)
     {
+        var r = TSide.RowStride(aStride);
         TV c00 = TW.Zero, c01 = TW.Zero;
         TV c10 = TW.Zero, c11 = TW.Zero;
         TV c20 = TW.Zero, c21 = TW.Zero;
@@ -94,13 +96,13 @@ internal static unsafe partial class Tile<TW, TV, TSide>
             var s = TW.Create(*a);
             c00 = TW.MultiplyAdd(s, b0, c00);
             c01 = TW.MultiplyAdd(s, b1, c01);
-            s = TW.Create(a[TSide.RowStride]);
+            s = TW.Create(a[r]);
             c10 = TW.MultiplyAdd(s, b0, c10);
             c11 = TW.MultiplyAdd(s, b1, c11);
-            s = TW.Create(a[2 * TSide.RowStride]);
+            s = TW.Create(a[2 * r]);
             c20 = TW.MultiplyAdd(s, b0, c20);
             c21 = TW.MultiplyAdd(s, b1, c21);
-            s = TW.Create(a[3 * TSide.RowStride]);
+            s = TW.Create(a[3 * r]);
             c30 = TW.MultiplyAdd(s, b0, c30);
             c31 = TW.MultiplyAdd(s, b1, c31);
             a += TSide.Step;
@@ -118,8 +120,9 @@ internal static unsafe partial class Tile<TW, TV, TSide>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Four1(float* a, float* b, nint bStride, int k, float* c, nint cStride, bool accumulate)
+    private static void Four1(float* a, nint aStride, float* b, nint bStride, int k, float* c, nint cStride, bool accumulate)
     {
+        var r = TSide.RowStride(aStride);
         TV c00 = TW.Zero;
         TV c10 = TW.Zero;
         TV c20 = TW.Zero;
@@ -137,11 +140,11 @@ internal static unsafe partial class Tile<TW, TV, TSide>
             var b0 = TW.Load(b);
             var s = TW.Create(*a);
             c00 = TW.MultiplyAdd(s, b0, c00);
-            s = TW.Create(a[TSide.RowStride]);
+            s = TW.Create(a[r]);
             c10 = TW.MultiplyAdd(s, b0, c10);
-            s = TW.Create(a[2 * TSide.RowStride]);
+            s = TW.Create(a[2 * r]);
             c20 = TW.MultiplyAdd(s, b0, c20);
-            s = TW.Create(a[3 * TSide.RowStride]);
+            s = TW.Create(a[3 * r]);
             c30 = TW.MultiplyAdd(s, b0, c30);
             a += TSide.Step;
             b += bStride;

@@ -66,11 +66,19 @@ internal static unsafe class Transposition
             }
         }
 
-        for (; row < lanes; row++)
+        for (; row < rows; row++)
         {
             for (var k = 0; k < depth; k++)
             {
-                panel[k * lanes + row] = row < rows ? sources[row][k] * scale : 0f;
+                panel[k * lanes + row] = sources[row][k] * scale;
+            }
+        }
+
+        if (row < lanes)
+        {
+            for (var k = 0; k < depth; k++)
+            {
+                new Span<float>(panel + k * lanes + row, (int)lanes - row).Clear();
             }
         }
     }

@@ -43,6 +43,9 @@ internal unsafe interface ISimd<TV> where TV : unmanaged
     /// <summary>The larger of each lane; b where either is NaN.</summary>
     static abstract TV Max(TV a, TV b);
 
+    /// <summary>The smaller of each lane; b where either is NaN.</summary>
+    static abstract TV Min(TV a, TV b);
+
     static abstract TV Abs(TV a);
 
     /// <summary>Nearest integer, ties to even.</summary>

@@ -11,9 +11,8 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TV Exp<TW, TV>(TV x) where TW : ISimd<TV> where TV : unmanaged
     {
-        // Comparisons with NaN are false, so NaN passes through the clamps.
-        x = TW.Select(TW.GreaterThan(x, TW.Create(89f)), TW.Create(89f), x);
-        x = TW.Select(TW.GreaterThan(TW.Create(-104f), x), TW.Create(-104f), x);
+        // NaN passes through: the second operand is the one that is kept.
+        x = TW.Max(TW.Create(-104f), TW.Min(TW.Create(89f), x));
         // x = n ln 2 + r, |r| <= ln 2 / 2, ln 2 in two parts of which the first has trailing zeros.
         var n = TW.Round(TW.Multiply(x, TW.Create(1.44269504088896341f)));
         var r = TW.MultiplyAdd(n, TW.Create(-0.693359375f), x);
