@@ -26,6 +26,9 @@ internal sealed unsafe class WorkerPool : IDisposable
 {
     private const int SpinMicroseconds = 40;
 
+    /// <summary>What a waiting thread asks for: a part of the second-level cache, and how much of it at once.</summary>
+    private const int ExpectedBytes = 256 * 1024, AskedBytes = 1024;
+
     private static readonly long SpinTicks = Stopwatch.Frequency * SpinMicroseconds / 1_000_000;
 
     private readonly Worker[] _workers;
@@ -33,6 +36,7 @@ internal sealed unsafe class WorkerPool : IDisposable
 
     /// <summary>Per thread (epoch, chunks left of its stretch): a thread that comes late finds none left or another epoch.</summary>
     private readonly PaddedLong[] _tickets;
+    private readonly Expected[] _expected;
     private PaddedLong _epoch;
     private PaddedLong _finished;
     private delegate*<void*, int, int, void> _run;
@@ -48,6 +52,7 @@ internal sealed unsafe class WorkerPool : IDisposable
         Threads = threads;
         var helpers = Math.Min(threads, Environment.ProcessorCount) - 1;
         _tickets = new PaddedLong[helpers + 1];
+        _expected = new Expected[helpers + 1];
         _workers = new Worker[helpers];
         for (var i = 0; i < helpers; i++)
         {
@@ -60,6 +65,21 @@ internal sealed unsafe class WorkerPool : IDisposable
 
     /// <summary>Threads that really run at once, the caller's included: no more than there are processors.</summary>
     public int ActiveThreads => _workers.Length + 1;
+
+    /// <summary>The first chunk of a thread's stretch.</summary>
+    public int StretchStart(int thread, int chunks) => (int)((long)thread * chunks / _tickets.Length);
+
+    /// <summary>Says what the threads will probably read first in a job to come: each asks for its own while it waits.</summary>
+    /// <param name="starts">An address per active thread, any; 0 for none.</param>
+    public void Expect(ReadOnlySpan<nint> starts)
+    {
+        for (var i = 0; i < starts.Length; i++)
+        {
+            _expected[i].Left = 0;
+            _expected[i].Next = starts[i];
+            _expected[i].Left = starts[i] == 0 ? 0 : ExpectedBytes;
+        }
+    }
 
     /// <summary>Runs all chunks and returns when the last has ended.</summary>
     /// <exception cref="Exception">The first exception that a chunk threw, after all chunks have ended.</exception>
@@ -84,7 +104,7 @@ internal sealed unsafe class WorkerPool : IDisposable
         var epoch = (_epoch.Value + 1) & int.MaxValue;
         for (var i = 0; i < _tickets.Length; i++)
         {
-            Volatile.Write(ref _tickets[i].Value, (epoch << 32) | (uint)(StretchEnd(i, chunks) - StretchEnd(i - 1, chunks)));
+            Volatile.Write(ref _tickets[i].Value, (epoch << 32) | (uint)(StretchStart(i + 1, chunks) - StretchStart(i, chunks)));
         }
 
         Interlocked.Exchange(ref _epoch.Value, epoch);
@@ -105,9 +125,6 @@ internal sealed unsafe class WorkerPool : IDisposable
 
     private static void Invoke<TJob>(void* job, int chunk, int worker) where TJob : struct, IJob =>
         Unsafe.AsRef<TJob>(job).Run(chunk, worker);
-
-    /// <summary>The first chunk behind a thread's stretch.</summary>
-    private int StretchEnd(int thread, int chunks) => (int)((thread + 1L) * chunks / _tickets.Length);
 
     /// <summary>Takes chunks of one epoch until none is left: a thread's own, then its neighbours'.</summary>
     private void Work(long epoch, int worker)
@@ -139,7 +156,7 @@ internal sealed unsafe class WorkerPool : IDisposable
             var chunks = _chunks;
             try
             {
-                _run(_job, StretchEnd(stretch, chunks) - left, worker);
+                _run(_job, StretchStart(stretch + 1, chunks) - left, worker);
             }
             catch (Exception e)
             {
@@ -161,7 +178,7 @@ internal sealed unsafe class WorkerPool : IDisposable
         {
             if (Stopwatch.GetTimestamp() - start < SpinTicks)
             {
-                Thread.SpinWait(8);
+                Pause(0);
                 continue;
             }
 
@@ -179,6 +196,21 @@ internal sealed unsafe class WorkerPool : IDisposable
 
             _callerWake.Wait();
         }
+    }
+
+    /// <summary>A moment of waiting, used to ask for what is expected. The caller may say anew what that is meanwhile: hints may be wrong.</summary>
+    private void Pause(int thread)
+    {
+        ref var expected = ref _expected[thread];
+        if (expected.Left <= 0)
+        {
+            Thread.SpinWait(8);
+            return;
+        }
+
+        Prefetch.Rows((byte*)expected.Next, 0, 1, AskedBytes);
+        expected.Next += AskedBytes;
+        expected.Left -= AskedBytes;
     }
 
     /// <inheritdoc/>
@@ -204,6 +236,17 @@ internal sealed unsafe class WorkerPool : IDisposable
     {
         [System.Runtime.InteropServices.FieldOffset(128)]
         public long Value;
+    }
+
+    /// <summary>Memory that a thread will probably read next, on cache lines of its own.</summary>
+    [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Explicit, Size = 256)]
+    private struct Expected
+    {
+        [System.Runtime.InteropServices.FieldOffset(128)]
+        public nint Next;
+
+        [System.Runtime.InteropServices.FieldOffset(136)]
+        public long Left;
     }
 
     private sealed class Worker
@@ -264,7 +307,7 @@ internal sealed unsafe class WorkerPool : IDisposable
                     return;
                 }
 
-                Thread.SpinWait(8);
+                _pool.Pause(_index);
             }
 
             Interlocked.Exchange(ref _parked, 1);

@@ -53,6 +53,36 @@ public sealed unsafe class WorkerPoolTests
         }
     }
 
+    [Fact]
+    public void Expect_AnyAddress_DisturbsNoJob()
+    {
+        using var pool = new WorkerPool(2);
+        var counts = stackalloc int[8];
+        foreach (var address in (nint[])[0, 1, -1, nint.MaxValue, (nint)counts])
+        {
+            var starts = new nint[pool.ActiveThreads];
+            starts.AsSpan().Fill(address);
+            pool.Expect(starts);
+            new Span<int>(counts, 8).Clear();
+            var job = new CountingJob { Counts = counts, FailAt = -1 };
+            pool.Run(ref job, 8);
+            // Time for the waiting thread to ask for all that is expected.
+            Thread.Sleep(1);
+            Assert.Equal(Enumerable.Repeat(1, 8), new Span<int>(counts, 8).ToArray());
+        }
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(7)]
+    [InlineData(64)]
+    public void StretchStart_AllThreads_CutsTheChunksOnce(int chunks)
+    {
+        using var pool = new WorkerPool(2);
+        Assert.Equal(0, pool.StretchStart(0, chunks));
+        Assert.Equal(chunks, pool.StretchStart(pool.ActiveThreads, chunks));
+    }
+
     private struct WaitingJob : IJob
     {
         public int* Done;

@@ -52,6 +52,18 @@ internal unsafe struct MatMulPlan
     /// <summary>Scratch of the threads, and its bytes per thread.</summary>
     public byte* Scratch;
     public long ScratchStride;
+
+    /// <summary>The part that a chunk belongs to.</summary>
+    public readonly ref MatMulPart PartOf(int chunk)
+    {
+        var p = PartCount - 1;
+        while (Parts[p].FirstChunk > chunk)
+        {
+            p--;
+        }
+
+        return ref Parts[p];
+    }
 }
 
 internal sealed unsafe partial class CpuOps<TW, TV>
@@ -81,6 +93,11 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             Destination = (float*)destination.HostPointer(),
             DestinationStride = (nint)destination.Stride1,
         };
+        if (x.Rows <= MaxStreamingRows)
+        {
+            ExpectNextProduct(plan);
+        }
+
         pool.Run(ref job, plan.ChunkCount);
         for (var p = 0; p < plan.PartCount; p++)
         {
@@ -282,13 +299,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
 
         public void Run(int chunk, int worker)
         {
-            var p = Plan.PartCount - 1;
-            while (Plan.Parts[p].FirstChunk > chunk)
-            {
-                p--;
-            }
-
-            ref var part = ref Plan.Parts[p];
+            ref var part = ref Plan.PartOf(chunk);
             if (part.SlabSums != null)
             {
                 SumSlab(Plan, part, chunk - part.FirstChunk, worker);

@@ -30,6 +30,14 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         return Math.Max(PanelLanes, PaddedColumns((outputs + blocks - 1) / blocks));
     }
 
+    /// <summary>The first row of W of a slab.</summary>
+    private static int SlabStart(in MatMulPlan plan, int slab)
+    {
+        // A multiple of four rows, as many as the kernel takes at once.
+        var depth = ((plan.In + plan.Slabs - 1) / plan.Slabs + 3) / 4 * 4;
+        return Math.Min(plan.In, slab * depth);
+    }
+
     /// <summary>One slab of k of some outputs of one part: into its place among the partial sums.</summary>
     private static void SumSlab(in MatMulPlan plan, in MatMulPart part, int chunk, int worker)
     {
@@ -37,10 +45,8 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         var first = chunk / plan.Slabs * part.ChunkOut;
         var columns = Math.Min(part.ChunkOut, part.Out - first);
         nint sumStride = PaddedColumns(part.Out);
-        // A multiple of four rows, as many as the kernel takes at once.
-        var depth = ((plan.In + plan.Slabs - 1) / plan.Slabs + 3) / 4 * 4;
-        var from = Math.Min(plan.In, slab * depth);
-        var to = Math.Min(plan.In, from + depth);
+        var from = SlabStart(plan, slab);
+        var to = SlabStart(plan, slab + 1);
         var sums = part.SlabSums + slab * plan.Rows * sumStride + first;
         var widened = (float*)(plan.Scratch + worker * plan.ScratchStride);
         switch (part.Type)
