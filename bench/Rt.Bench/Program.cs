@@ -1,6 +1,6 @@
 // Probes of the CPU device's ops against the machine's own limits, measured in the same run.
 // Usage: Rt.Bench [limits] [matmul] [matvec] [attention] [update] [head]; none means all. RT_THREADS and RT_FORCE_WIDTH apply.
-// Rt.Bench builds ...: the products of several builds of the device in turn, see BuildComparison.
+// Rt.Bench builds ...: the products or attention of several builds of the device in turn, see BuildComparison.
 // With options (--filter *Update*, --job short, --list flat) the BenchmarkDotNet benchmarks are run instead.
 using BenchmarkDotNet.Running;
 using Rt.Bench;

@@ -24,7 +24,7 @@ internal sealed class SharedOptions
         HelpName = "NAME",
     };
 
-    public Option<int?> Threads { get; } = new("--threads") { Description = "Threads of the cpu device or the simulator; all processors by default", HelpName = "N" };
+    public Option<int?> Threads { get; } = new("--threads") { Description = "Threads of the cpu device (no more run than there are processors) or the simulator; all processors by default", HelpName = "N" };
 
     public Option<bool> BatchInvariant { get; } = new("--batch-invariant")
     {

@@ -34,7 +34,7 @@ public sealed partial class CpuDevice : IDevice
         }
 
         _pool = new WorkerPool(threads);
-        _workspace = new Workspace(_pool.ActiveThreads);
+        _workspace = new Workspace(_pool.Threads);
         var invariant = Options.BatchInvariant;
         _ops = Width switch
         {

@@ -23,7 +23,7 @@ public enum SimdWidth
 }
 
 /// <summary>Options of a <see cref="CpuDevice"/>.</summary>
-/// <param name="Threads">Threads that compute, the caller's included; null for one per processor.</param>
+/// <param name="Threads">Threads that compute, the caller's included, as far as there are processors; null for one per processor.</param>
 /// <param name="BatchInvariant">A row's bits do not depend on how many rows, or which, are computed with it.</param>
 /// <param name="ForceWidth">Register width to use; null for the widest the machine has.</param>
 public sealed record CpuOptions(int? Threads = null, bool BatchInvariant = false, SimdWidth? ForceWidth = null)

@@ -46,10 +46,9 @@ internal sealed unsafe class WorkerPool : IDisposable
     private Exception? _failure;
     private volatile bool _disposed;
 
-    /// <param name="threads">Threads that compute, the caller's included.</param>
+    /// <param name="threads">Threads asked for, the caller's included.</param>
     public WorkerPool(int threads)
     {
-        Threads = threads;
         var helpers = Math.Min(threads, Environment.ProcessorCount) - 1;
         _tickets = new PaddedLong[helpers + 1];
         _expected = new Expected[helpers + 1];
@@ -60,17 +59,14 @@ internal sealed unsafe class WorkerPool : IDisposable
         }
     }
 
-    /// <summary>Threads asked for; scratch per worker and the size of chunks follow it.</summary>
-    public int Threads { get; }
-
-    /// <summary>Threads that really run at once, the caller's included: no more than there are processors.</summary>
-    public int ActiveThreads => _workers.Length + 1;
+    /// <summary>Threads that compute, the caller's included: no more than there are processors, for each waits for the others.</summary>
+    public int Threads => _workers.Length + 1;
 
     /// <summary>The first chunk of a thread's stretch.</summary>
     public int StretchStart(int thread, int chunks) => (int)((long)thread * chunks / _tickets.Length);
 
     /// <summary>Says what the threads will probably read first in a job to come: each asks for its own while it waits.</summary>
-    /// <param name="starts">An address per active thread, any; 0 for none.</param>
+    /// <param name="starts">An address per thread, any; 0 for none.</param>
     public void Expect(ReadOnlySpan<nint> starts)
     {
         for (var i = 0; i < starts.Length; i++)

@@ -60,7 +60,7 @@ public sealed unsafe class WorkerPoolTests
         var counts = stackalloc int[8];
         foreach (var address in (nint[])[0, 1, -1, nint.MaxValue, (nint)counts])
         {
-            var starts = new nint[pool.ActiveThreads];
+            var starts = new nint[pool.Threads];
             starts.AsSpan().Fill(address);
             pool.Expect(starts);
             new Span<int>(counts, 8).Clear();
@@ -80,7 +80,7 @@ public sealed unsafe class WorkerPoolTests
     {
         using var pool = new WorkerPool(2);
         Assert.Equal(0, pool.StretchStart(0, chunks));
-        Assert.Equal(chunks, pool.StretchStart(pool.ActiveThreads, chunks));
+        Assert.Equal(chunks, pool.StretchStart(pool.Threads, chunks));
     }
 
     private struct WaitingJob : IJob
@@ -108,7 +108,7 @@ public sealed unsafe class WorkerPoolTests
         using var pool = new WorkerPool(2);
         var done = 0;
         // On one processor nobody else is there, and only the last chunk may wait.
-        var job = new WaitingJob { Done = &done, Chunks = 16, Held = pool.ActiveThreads > 1 ? 0 : 15 };
+        var job = new WaitingJob { Done = &done, Chunks = 16, Held = pool.Threads > 1 ? 0 : 15 };
         pool.Run(ref job, 16);
         Assert.Equal(16, done);
     }

@@ -13,7 +13,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
     private readonly Dictionary<nint, nint[]> _nextStarts = [];
 
     /// <summary>The entry of the product before this one.</summary>
-    private nint[] _starts = new nint[pool.ActiveThreads];
+    private nint[] _starts = new nint[pool.Threads];
 
     /// <summary>Notes where this product begins, as the successor of the one before, and tells the threads where its own successor did.</summary>
     private void ExpectNextProduct(in MatMulPlan plan)
@@ -32,7 +32,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                 _nextStarts.Clear();
             }
 
-            next = new nint[pool.ActiveThreads];
+            next = new nint[pool.Threads];
             _nextStarts.Add(product, next);
         }
 
