@@ -268,10 +268,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             Dot1x4<WeightF32>(paddedQuery, 0, (byte*)(key + k * stride), stride, headDim, scores + k);
         }
 
-        for (; k < to; k++)
-        {
-            Dot1x1<WeightF32>(paddedQuery, 0, (byte*)(key + k * stride), headDim, scores + k);
-        }
+        DotStream1<WeightF32>(paddedQuery, (byte*)(key + k * stride), stride, to - k, headDim, scores + k);
     }
 
     /// <summary>Soft cap and ALiBi bias of scores whose key 0 has index <paramref name="first"/>.</summary>
@@ -335,9 +332,6 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             AddFour1<WeightF32>(weights + k, (byte*)(value + k * stride), stride, headDim, output);
         }
 
-        for (; k < to; k++)
-        {
-            AddOne<WeightF32>(weights[k], (byte*)(value + k * stride), headDim, output);
-        }
+        AddOneByOne<WeightF32>(weights + k, (byte*)(value + k * stride), stride, to - k, headDim, output);
     }
 }

@@ -109,25 +109,25 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             {
                 var key = keys.Key + kvHead * keys.HeadStride + entry * keys.EntryStride;
                 var value = keys.Value + kvHead * keys.HeadStride + entry * keys.EntryStride;
-                var four = last - entry >= 4;
+                var count = Math.Min(4, last - entry);
                 for (var d = 0; d < HeadDim; d++)
                 {
-                    if (four)
+                    for (var i = 0; i < count; i++)
                     {
-                        for (var i = 0; i < 4; i++)
-                        {
-                            values[i] = value[i * keys.EntryStride + d];
-                        }
+                        values[i] = value[i * keys.EntryStride + d];
+                    }
 
+                    if (count == 4)
+                    {
                         AddFour1<WeightF32>(values, (byte*)key, keys.EntryStride, HeadDim, matrix + d * Padded);
                     }
                     else
                     {
-                        AddOne<WeightF32>(value[d], (byte*)key, HeadDim, matrix + d * Padded);
+                        AddOneByOne<WeightF32>(values, (byte*)key, keys.EntryStride, count, HeadDim, matrix + d * Padded);
                     }
                 }
 
-                entry += four ? 4 : 1;
+                entry += count;
             }
         }
     }

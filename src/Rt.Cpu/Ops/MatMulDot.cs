@@ -7,8 +7,11 @@ internal sealed unsafe partial class CpuOps<TW, TV>
     /// <summary>Rows of x that stay in the second-level cache while a chunk's weights are read again for the next ones.</summary>
     private const int DotRowBlock = 48;
 
-    /// <summary>Most rows that take weight rows one by one.</summary>
+    /// <summary>Most rows of x that take weight rows one by one.</summary>
     private const int MaxStreamingRows = 4;
+
+    /// <summary>Weight rows that one call of a streaming kernel takes.</summary>
+    private const int StreamedRows = 64;
 
     /// <summary>Elements of x that stay in the first-level cache beside a stream of weights.</summary>
     private const int StreamingResident = 4096;
@@ -40,7 +43,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         in MatMulPlan plan, in MatMulPart part, int first, int last, float* x, int rows, float* output, nint stride, bool accumulate, float* scratch)
         where TE : IWeightType
     {
-        var sums = stackalloc float[24];
+        var sums = stackalloc float[StreamedRows * MaxStreamingRows];
         var n = first;
         // A few rows wait for memory, which is fastest as one stream; more rows, or rows too long to stay in the first-level cache
         // beside the stream, share each load among four weight rows.
@@ -91,8 +94,9 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             }
         }
 
-        for (; n < last; n++)
+        for (; n < last; n += StreamedRows)
         {
+            var count = Math.Min(StreamedRows, last - n);
             var w = part.Weight + n * part.Stride * TE.Bytes;
             for (var row = 0; row < rows; row += MaxStreamingRows)
             {
@@ -100,13 +104,13 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                 var from = x + (nint)row * plan.PaddedIn;
                 switch (taken)
                 {
-                    case 1: Dot1x1<TE>(from, plan.PaddedIn, w, plan.In, sums); break;
-                    case 2: Dot2x1<TE>(from, plan.PaddedIn, w, plan.In, sums); break;
-                    case 3: Dot3x1<TE>(from, plan.PaddedIn, w, plan.In, sums); break;
-                    default: Dot4x1<TE>(from, plan.PaddedIn, w, plan.In, sums); break;
+                    case 1: DotStream1<TE>(from, w, part.Stride, count, plan.In, sums); break;
+                    case 2: DotStream2<TE>(from, plan.PaddedIn, w, part.Stride, count, plan.In, sums); break;
+                    case 3: DotStream3<TE>(from, plan.PaddedIn, w, part.Stride, count, plan.In, sums); break;
+                    default: DotStream4<TE>(from, plan.PaddedIn, w, part.Stride, count, plan.In, sums); break;
                 }
 
-                StoreDots(sums, taken, 1, part, n, output + row * stride + (n - first), stride, accumulate);
+                StoreDots(sums, taken, count, part, n, output + row * stride + (n - first), stride, accumulate);
             }
         }
     }

@@ -8,15 +8,15 @@ namespace Rt.Cpu;
 /// <summary>Hints; any address is allowed, and without hardware support nothing happens.</summary>
 internal static unsafe class Prefetch
 {
-    private const int LineBytes = 64;
+    private const int LineBytes = 64, PageBytes = 4096;
 
-    /// <summary>Asks for what comes <see cref="IWeightType.AheadBytes"/> after the weights being read, where they are one stream.</summary>
+    /// <summary>Asks for what comes a page after the weights being read, where they are one stream.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Ahead<TE>(byte* reading) where TE : IWeightType
+    public static void Ahead(byte* reading)
     {
         if (Sse.IsSupported)
         {
-            Sse.Prefetch1(reading + TE.AheadBytes);
+            Sse.Prefetch1(reading + PageBytes);
         }
     }
 

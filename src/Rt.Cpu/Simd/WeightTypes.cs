@@ -11,8 +11,9 @@ internal unsafe interface IWeightType
     /// <summary>Bytes per element.</summary>
     static abstract int Bytes { get; }
 
-    /// <summary>How far ahead of a single stream to ask for memory, in bytes: a page, or half of one where lines are used up faster. Measured.</summary>
-    static abstract int AheadBytes { get; }
+    /// <summary>Longest row whose weights the hardware foresees by itself, in elements. Where a line of weights takes two lines of x,
+    /// a longer x leaves the first-level cache, and weights that were foreseen with it. Measured.</summary>
+    static abstract int UnaskedElements { get; }
 
     /// <summary>Elements index .. index + lanes - 1.</summary>
     static abstract TV Load<TW, TV>(byte* weights, long index) where TW : ISimd<TV> where TV : unmanaged;
@@ -25,7 +26,7 @@ internal readonly unsafe struct WeightF32 : IWeightType
 {
     public static int Bytes => 4;
 
-    public static int AheadBytes => 2048;
+    public static int UnaskedElements => int.MaxValue;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TV Load<TW, TV>(byte* weights, long index) where TW : ISimd<TV> where TV : unmanaged =>
@@ -42,7 +43,7 @@ internal readonly unsafe struct WeightF16 : IWeightType
 
     public static int Bytes => 2;
 
-    public static int AheadBytes => 4096;
+    public static int UnaskedElements => 2304;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TV Load<TW, TV>(byte* weights, long index) where TW : ISimd<TV> where TV : unmanaged =>
@@ -56,7 +57,7 @@ internal readonly unsafe struct WeightBF16 : IWeightType
 {
     public static int Bytes => 2;
 
-    public static int AheadBytes => 4096;
+    public static int UnaskedElements => 2304;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TV Load<TW, TV>(byte* weights, long index) where TW : ISimd<TV> where TV : unmanaged =>
