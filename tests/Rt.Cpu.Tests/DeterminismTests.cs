@@ -79,16 +79,18 @@ public sealed class DeterminismTests
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void MatMul_BatchInvariant_RowBitsDoNotDependOnRowCount(bool inputMajor)
+    [InlineData(false, 900, 150)]
+    [InlineData(true, 900, 150)]
+    [InlineData(false, 2611, 70)]
+    [InlineData(true, 50, 1100)]
+    public void MatMul_BatchInvariant_RowBitsDoNotDependOnRowCount(bool inputMajor, int inputs, int outputs)
     {
         using var device = new CpuDevice(new CpuOptions(2, BatchInvariant: true));
-        var all = Product(device, 130, inputMajor, 130);
+        var all = Product(device, 130, inputMajor, 130, inputs, outputs);
         var width = all.Length / 130;
         foreach (var rows in (int[])[1, 2, 3, 5, 7, 16, 17, 24, 25, 33, 64])
         {
-            Assert.Equal(all[..(rows * width)], Product(device, rows, inputMajor, 130));
+            Assert.Equal(all[..(rows * width)], Product(device, rows, inputMajor, 130, inputs, outputs));
         }
     }
 
@@ -109,11 +111,11 @@ public sealed class DeterminismTests
     }
 
     /// <summary>The first rows of a fixed matrix of <paramref name="of"/> rows, times a fixed weight.</summary>
-    private static float[] Product(CpuDevice device, int rows, bool inputMajor, int of)
+    private static float[] Product(CpuDevice device, int rows, bool inputMajor, int of, int inputs = 900, int outputs = 150)
     {
-        var x = Values(device, DType.F32, of, 900, 1).SliceRows(0, rows);
-        var weight = inputMajor ? Values(device, DType.BF16, 900, 150, 2) : Values(device, DType.BF16, 150, 900, 2);
-        var destination = device.Allocate(DType.F32, 1, rows, 150);
+        var x = Values(device, DType.F32, of, inputs, 1).SliceRows(0, rows);
+        var weight = inputMajor ? Values(device, DType.BF16, inputs, outputs, 2) : Values(device, DType.BF16, outputs, inputs, 2);
+        var destination = device.Allocate(DType.F32, 1, rows, outputs);
         device.MatMul(x, new Linear(new LinearPart(weight, null, inputMajor)), false, destination);
         return Read(device, destination);
     }
