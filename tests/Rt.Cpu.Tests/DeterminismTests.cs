@@ -79,18 +79,20 @@ public sealed class DeterminismTests
     }
 
     [Theory]
-    [InlineData(false, 900, 150)]
-    [InlineData(true, 900, 150)]
-    [InlineData(false, 2611, 70)]
-    [InlineData(true, 50, 1100)]
-    public void MatMul_BatchInvariant_RowBitsDoNotDependOnRowCount(bool inputMajor, int inputs, int outputs)
+    [InlineData(false, 900, 150, DType.BF16)]
+    [InlineData(true, 900, 150, DType.BF16)]
+    [InlineData(false, 2611, 71, DType.BF16)]
+    [InlineData(false, 2611, 71, DType.F16)]
+    [InlineData(false, 2611, 71, DType.F32)]
+    [InlineData(true, 50, 1100, DType.BF16)]
+    public void MatMul_BatchInvariant_RowBitsDoNotDependOnRowCount(bool inputMajor, int inputs, int outputs, DType type)
     {
         using var device = new CpuDevice(new CpuOptions(2, BatchInvariant: true));
-        var all = Product(device, 130, inputMajor, 130, inputs, outputs);
+        var all = Product(device, 130, inputMajor, 130, inputs, outputs, type);
         var width = all.Length / 130;
         foreach (var rows in (int[])[1, 2, 3, 5, 7, 16, 17, 24, 25, 33, 64])
         {
-            Assert.Equal(all[..(rows * width)], Product(device, rows, inputMajor, 130, inputs, outputs));
+            Assert.Equal(all[..(rows * width)], Product(device, rows, inputMajor, 130, inputs, outputs, type));
         }
     }
 
@@ -111,10 +113,11 @@ public sealed class DeterminismTests
     }
 
     /// <summary>The first rows of a fixed matrix of <paramref name="of"/> rows, times a fixed weight.</summary>
-    private static float[] Product(CpuDevice device, int rows, bool inputMajor, int of, int inputs = 900, int outputs = 150)
+    private static float[] Product(
+        CpuDevice device, int rows, bool inputMajor, int of, int inputs = 900, int outputs = 150, DType type = DType.BF16)
     {
         var x = Values(device, DType.F32, of, inputs, 1).SliceRows(0, rows);
-        var weight = inputMajor ? Values(device, DType.BF16, inputs, outputs, 2) : Values(device, DType.BF16, outputs, inputs, 2);
+        var weight = inputMajor ? Values(device, type, inputs, outputs, 2) : Values(device, type, outputs, inputs, 2);
         var destination = device.Allocate(DType.F32, 1, rows, outputs);
         device.MatMul(x, new Linear(new LinearPart(weight, null, inputMajor)), false, destination);
         return Read(device, destination);

@@ -42,61 +42,99 @@ public sealed class VectorMathTests
     }
 
     [Fact]
-    public void Float16_EveryBitPattern_WidensExactly()
+    public void Float16_EveryBitPattern_WidensExactly() => EveryWidth(new Float16Check());
+
+    [Fact]
+    public void BFloat16_EveryBitPattern_WidensExactly() => EveryWidth(new BFloat16Check());
+
+    [Fact]
+    public void Unzip_AnyWidth_TakesLanesApartByEvenAndOddIndex() => EveryWidth(new UnzipCheck());
+
+    private interface IWidthCheck
     {
-        for (var i = 0; i < 65536; i += 16)
+        void Run<TW, TV>() where TW : ISimd<TV> where TV : unmanaged;
+    }
+
+    private static void EveryWidth(IWidthCheck check)
+    {
+        check.Run<SimdScalar, float>();
+        check.Run<Simd128, Vector128<float>>();
+        if (CpuOptions.IsSupported(SimdWidth.Vector256))
         {
-            Check512(i);
-            for (var j = i; j < i + 16; j += 8)
+            check.Run<Simd256, Vector256<float>>();
+        }
+
+        if (CpuOptions.IsSupported(SimdWidth.Vector512))
+        {
+            check.Run<Simd512, Vector512<float>>();
+        }
+    }
+
+    private static unsafe float[] Lanes<TW, TV>(TV register) where TW : ISimd<TV> where TV : unmanaged
+    {
+        var lanes = new float[TW.Count];
+        fixed (float* p = lanes)
+        {
+            TW.Store(register, p);
+        }
+
+        return lanes;
+    }
+
+    private static unsafe void EveryPattern<TW, TV>(Action<nint, float[]> check) where TW : ISimd<TV> where TV : unmanaged
+    {
+        var bits = new ushort[2 * TW.Count];
+        fixed (ushort* p = bits)
+        {
+            for (var first = 0; first < 65536; first += bits.Length)
             {
-                CheckNarrow(j);
+                for (var i = 0; i < bits.Length; i++)
+                {
+                    bits[i] = (ushort)(first + i);
+                }
+
+                check((nint)p, bits.Select(b => (float)b).ToArray());
             }
         }
     }
 
-    private static unsafe void Check512(int first)
+    private static float[] EverySecond(float[] values, int from) => values.Where((_, i) => i % 2 == from).ToArray();
+
+    private sealed unsafe class Float16Check : IWidthCheck
     {
-        if (!CpuOptions.IsSupported(SimdWidth.Vector512))
+        public void Run<TW, TV>() where TW : ISimd<TV> where TV : unmanaged => EveryPattern<TW, TV>((source, patterns) =>
         {
-            return;
-        }
-
-        var bits = stackalloc ushort[16];
-        for (var i = 0; i < 16; i++)
-        {
-            bits[i] = (ushort)(first + i);
-        }
-
-        var wide = Simd512.LoadFloat16(bits);
-        var rounded = Simd512.RoundToFloat16(wide);
-        for (var i = 0; i < 16; i++)
-        {
-            var expected = (float)BitConverter.UInt16BitsToHalf(bits[i]);
-            Assert.Equal(expected, wide[i]);
-            Assert.Equal(expected, rounded[i]);
-        }
+            var p = (ushort*)source;
+            var expected = patterns.Select(b => (float)BitConverter.UInt16BitsToHalf((ushort)b)).ToArray();
+            Assert.Equal(expected[..TW.Count], Lanes<TW, TV>(TW.LoadFloat16(p)));
+            Assert.Equal(expected[..TW.Count], Lanes<TW, TV>(TW.RoundToFloat16(TW.LoadFloat16(p))));
+            Assert.Equal(EverySecond(expected, 0), Lanes<TW, TV>(TW.LoadEvenFloat16(p)));
+            Assert.Equal(EverySecond(expected, 1), Lanes<TW, TV>(TW.LoadOddFloat16(p)));
+        });
     }
 
-    private static unsafe void CheckNarrow(int first)
+    private sealed unsafe class BFloat16Check : IWidthCheck
     {
-        var bits = stackalloc ushort[8];
-        for (var i = 0; i < 8; i++)
+        public void Run<TW, TV>() where TW : ISimd<TV> where TV : unmanaged => EveryPattern<TW, TV>((source, patterns) =>
         {
-            bits[i] = (ushort)(first + i);
-        }
+            var p = (ushort*)source;
+            var expected = patterns.Select(b => BitConverter.UInt32BitsToSingle((uint)b << 16)).ToArray();
+            Assert.Equal(expected[..TW.Count], Lanes<TW, TV>(TW.LoadBFloat16(p)));
+            Assert.Equal(EverySecond(expected, 0), Lanes<TW, TV>(TW.LoadEvenBFloat16(p)));
+            Assert.Equal(EverySecond(expected, 1), Lanes<TW, TV>(TW.LoadOddBFloat16(p)));
+        });
+    }
 
-        var low = Simd128.LoadFloat16(bits);
-        for (var i = 0; i < 4; i++)
+    private sealed unsafe class UnzipCheck : IWidthCheck
+    {
+        public void Run<TW, TV>() where TW : ISimd<TV> where TV : unmanaged
         {
-            Assert.Equal((float)BitConverter.UInt16BitsToHalf(bits[i]), low[i]);
-        }
-
-        if (CpuOptions.IsSupported(SimdWidth.Vector256))
-        {
-            var wide = Simd256.LoadFloat16(bits);
-            for (var i = 0; i < 8; i++)
+            var values = Enumerable.Range(0, 2 * TW.Count).Select(i => (float)i).ToArray();
+            fixed (float* p = values)
             {
-                Assert.Equal((float)BitConverter.UInt16BitsToHalf(bits[i]), wide[i]);
+                TW.Unzip(TW.Load(p), TW.Load(p + TW.Count), out var even, out var odd);
+                Assert.Equal(EverySecond(values, 0), Lanes<TW, TV>(even));
+                Assert.Equal(EverySecond(values, 1), Lanes<TW, TV>(odd));
             }
         }
     }

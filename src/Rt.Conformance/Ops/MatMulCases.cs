@@ -12,6 +12,9 @@ internal static class MatMulCases
         (1, 1), (3, 5), (16, 16), (17, 33), (64, 48), (65, 130), (127, 31), (128, 8), (257, 19), (300, 100), (12, 65), (520, 7), (1100, 3),
     ];
 
+    /// <summary>Rows that are read another way than short ones where there is a single row of x.</summary>
+    private static readonly (int In, int Out)[] LongShapes = [(2320, 66), (2611, 71), (4100, 3)];
+
     public static IEnumerable<ConformanceCase> All()
     {
         var turn = 0;
@@ -32,6 +35,17 @@ internal static class MatMulCases
                     });
                 }
             }
+        }
+
+        foreach (var type in (DType[])[DType.F32, DType.F16, DType.BF16])
+        {
+            yield return new ConformanceCase($"MatMul/{type}/{Layout(false)}/single row of every shape", bench =>
+            {
+                foreach (var (width, outputs) in Shapes.Concat(LongShapes))
+                {
+                    Run(bench, type, false, 1, width, outputs, width + outputs);
+                }
+            });
         }
 
         foreach (var inputMajor in (bool[])[false, true])

@@ -268,7 +268,8 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             Dot1x4<WeightF32>(paddedQuery, 0, (byte*)(key + k * stride), stride, headDim, scores + k);
         }
 
-        DotStream1<WeightF32>(paddedQuery, (byte*)(key + k * stride), stride, to - k, headDim, scores + k);
+        var last = (byte*)(key + k * stride);
+        DotStream1<WeightF32>(paddedQuery, last, last, stride, to - k, headDim, scores + k);
     }
 
     /// <summary>Soft cap and ALiBi bias of scores whose key 0 has index <paramref name="first"/>.</summary>

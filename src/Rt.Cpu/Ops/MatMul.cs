@@ -36,12 +36,19 @@ internal unsafe struct MatMulPlan
     /// <summary>Whether [out, in] parts run as dot products, and [in, out] parts as sums of rows; else as packed tiles.</summary>
     public bool Dot, RowSums;
 
+    /// <summary>Whether dot products take the weight rows as a single stream.</summary>
+    public bool Streams;
+
     /// <summary>Slabs of k of [in, out] parts; 0 where chunks are made of outputs.</summary>
     public int Slabs;
 
     /// <summary>x [rows, PaddedIn], zeros after In; for dot products and sums of rows.</summary>
     public float* PaddedRows;
     public int PaddedIn;
+
+    /// <summary>A single row of x, each whole pair of registers as its even and its odd elements; for <see cref="IWeightType.Unzipped"/>
+    /// weights, unless sums must be those of more rows.</summary>
+    public float* UnzippedRow;
 
     /// <summary>xᵀ in panels of up to three registers of rows, each [In, lanes]; for packed [out, in].</summary>
     public float* Panels;
@@ -126,6 +133,9 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             // Packed rows would sum the same outputs in another order.
             Slabs = !batchInvariant && chunkOut == 0 ? SlabsOf(rows, linear) : 0,
         };
+        // A few rows wait for memory, which is fastest as one stream; more rows, or rows too long to stay in the first-level cache
+        // beside the stream, share each load among four weight rows.
+        plan.Streams = rows == 1 || (rows <= MaxStreamingRows && rows * plan.PaddedIn <= StreamingResident);
         var (biasFloats, slabFloats) = (0L, 0L);
         foreach (var part in linear.Parts)
         {
@@ -204,28 +214,40 @@ internal sealed unsafe partial class CpuOps<TW, TV>
     private void PackRows(ref MatMulPlan plan, float* x, nint stride)
     {
         var padded = false;
+        var unzipped = false;
         var panels = false;
         var sides = false;
         for (var p = 0; p < plan.PartCount; p++)
         {
-            padded |= plan.Parts[p].InputMajor ? plan.RowSums : plan.Dot;
-            panels |= !plan.Parts[p].InputMajor && !plan.Dot;
-            sides |= plan.Parts[p].InputMajor && !plan.RowSums;
+            ref readonly var part = ref plan.Parts[p];
+            var takesUnzipped = !part.InputMajor && plan.Rows == 1 && !batchInvariant && part.Type != DType.F32;
+            unzipped |= takesUnzipped;
+            padded |= part.InputMajor ? plan.RowSums : plan.Dot && !takesUnzipped;
+            panels |= !part.InputMajor && !plan.Dot;
+            sides |= part.InputMajor && !plan.RowSums;
         }
 
         var paddedSize = padded ? (long)plan.Rows * plan.PaddedIn : 0;
+        var unzippedSize = unzipped ? (long)plan.PaddedIn : 0;
         var panelSize = panels ? (long)PanelRows(plan.Rows) * plan.In : 0;
         var sideSize = sides ? SidesSize(plan) : 0;
         // Each region starts on a cache line.
         paddedSize = (paddedSize + 15) & ~15L;
+        unzippedSize = (unzippedSize + 15) & ~15L;
         panelSize = (panelSize + 15) & ~15L;
-        var memory = workspace.PackedRows.Floats(paddedSize + panelSize + sideSize);
+        var memory = workspace.PackedRows.Floats(paddedSize + unzippedSize + panelSize + sideSize);
         plan.PaddedRows = padded ? memory : null;
-        plan.Panels = panels ? memory + paddedSize : null;
-        plan.Sides = sides ? memory + paddedSize + panelSize : null;
+        plan.UnzippedRow = unzipped ? memory + paddedSize : null;
+        plan.Panels = panels ? memory + paddedSize + unzippedSize : null;
+        plan.Sides = sides ? memory + paddedSize + unzippedSize + panelSize : null;
         if (padded)
         {
             CopyPadded(plan, x, stride);
+        }
+
+        if (unzipped)
+        {
+            CopyUnzipped(plan, x);
         }
 
         if (panels)
@@ -249,6 +271,21 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             new ReadOnlySpan<float>(x + row * stride, plan.In).CopyTo(target);
             target[plan.In..].Clear();
         }
+    }
+
+    private static void CopyUnzipped(in MatMulPlan plan, float* x)
+    {
+        var pairs = InPairs(plan.In);
+        for (nint i = 0; i < pairs; i += 2 * TW.Count)
+        {
+            TW.Unzip(TW.Load(x + i), TW.Load(x + i + TW.Count), out var even, out var odd);
+            TW.Store(even, plan.UnzippedRow + i);
+            TW.Store(odd, plan.UnzippedRow + i + TW.Count);
+        }
+
+        var rest = new Span<float>(plan.UnzippedRow + pairs, (int)(plan.PaddedIn - pairs));
+        new ReadOnlySpan<float>(x + pairs, (int)(plan.In - pairs)).CopyTo(rest);
+        rest[(int)(plan.In - pairs)..].Clear();
     }
 
     /// <summary>Outputs [first, last) of one part for all rows, into out[row * stride + output - first].</summary>

@@ -1,5 +1,6 @@
 // Dot products of rows of x with rows of W [out, in]: the form for few rows, where reading the weights is the cost.
-// Every sum has one accumulator register over k, so its bits do not depend on how many rows are computed together.
+// Every sum has one accumulator register over k, so its bits do not depend on how many rows are computed together; only a single row
+// with 16-bit weights takes k in another order, unless bits must not depend on the batch.
 namespace Rt.Cpu;
 
 internal sealed unsafe partial class CpuOps<TW, TV>
@@ -16,6 +17,9 @@ internal sealed unsafe partial class CpuOps<TW, TV>
     /// <summary>Elements of x that stay in the first-level cache beside a stream of weights.</summary>
     private const int StreamingResident = 4096;
 
+    /// <summary>Longest row of 16-bit weights for which x stays in the first-level cache beside the stream. Measured.</summary>
+    private const int LongestUnshared = 2304;
+
     /// <summary>Bytes of weights per row and step: with four such rows, six rows of x stay in the first-level cache.</summary>
     private const int DotDepthBytes = 2048;
 
@@ -31,6 +35,12 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         in MatMulPlan plan, in MatMulPart part, int first, int last, float* output, nint stride, bool accumulate, float* scratch)
         where TE : IWeightType
     {
+        if (plan.Streams)
+        {
+            StreamBlock<TE>(plan, part, first, last, output, stride, accumulate);
+            return;
+        }
+
         for (var row = 0; row < plan.Rows; row += DotRowBlock)
         {
             var rows = Math.Min(DotRowBlock, plan.Rows - row);
@@ -39,21 +49,50 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         }
     }
 
+    private static void StreamBlock<TE>(
+        in MatMulPlan plan, in MatMulPart part, int first, int last, float* output, nint stride, bool accumulate) where TE : IWeightType
+    {
+        var sums = stackalloc float[StreamedRows * MaxStreamingRows];
+        var x = plan.PaddedRows;
+        for (var n = first; n < last; n += StreamedRows)
+        {
+            var count = Math.Min(StreamedRows, last - n);
+            var w = part.Weight + n * part.Stride * TE.Bytes;
+            switch (plan.Rows)
+            {
+                case 1 when !TE.Unzipped: DotStream1<TE>(x, w, w, part.Stride, count, plan.In, sums); break;
+                case 1 when plan.UnzippedRow != null:
+                    var together = plan.In <= LongestUnshared ? 0 : count / 4 * 4;
+                    var rest = w + together * part.Stride * TE.Bytes;
+                    DotStream1x4<TE>(plan.UnzippedRow, w, w, part.Stride, together, plan.In, sums);
+                    DotStream1<TE>(plan.UnzippedRow, rest, rest, part.Stride, count - together, plan.In, sums + together);
+                    break;
+                // The sums of more rows: those of the first of two that are the same.
+                case 1: DotStream2<TE>(x, 0, w, part.Stride, count, plan.In, sums); break;
+                case 2: DotStream2<TE>(x, plan.PaddedIn, w, part.Stride, count, plan.In, sums); break;
+                case 3: DotStream3<TE>(x, plan.PaddedIn, w, part.Stride, count, plan.In, sums); break;
+                default: DotStream4<TE>(x, plan.PaddedIn, w, part.Stride, count, plan.In, sums); break;
+            }
+
+            StoreDots(sums, plan.Rows, count, count, part, n, output + (n - first), stride, accumulate);
+        }
+    }
+
     private static void DotRows<TE>(
         in MatMulPlan plan, in MatMulPart part, int first, int last, float* x, int rows, float* output, nint stride, bool accumulate, float* scratch)
         where TE : IWeightType
     {
-        var sums = stackalloc float[StreamedRows * MaxStreamingRows];
-        var n = first;
-        // A few rows wait for memory, which is fastest as one stream; more rows, or rows too long to stay in the first-level cache
-        // beside the stream, share each load among four weight rows.
-        var streams = rows == 1 || (rows <= MaxStreamingRows && rows * plan.PaddedIn <= StreamingResident);
-        for (; !streams && n + 4 <= last; n += 4)
+        var sums = stackalloc float[4 * 6];
+        var wide = WidenFirst<TE>(rows);
+        var widened = scratch + (long)rows * 4 * TW.Count;
+        int columns;
+        for (var n = first; n < last; n += columns)
         {
+            // The last rows of W one by one, as four times the same one.
+            columns = n + 4 <= last ? 4 : 1;
+            var wStride = columns == 4 ? part.Stride : 0;
             var w = part.Weight + n * part.Stride * TE.Bytes;
             // Six rows and four weight rows of one depth fit the first-level cache: all rows pass over it before the next.
-            var wide = WidenFirst<TE>(rows);
-            var widened = scratch + (long)rows * 4 * TW.Count;
             var depth = DotDepthBytes / (wide ? sizeof(float) : TE.Bytes);
             for (var k = 0; k < plan.In; k += depth)
             {
@@ -61,7 +100,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                 var ends = k + count == plan.In;
                 for (var i = 0; wide && i < 4; i++)
                 {
-                    Widening.Copy<TW, TV, TE>(w, i * part.Stride + k, count, widened + i * WideStride);
+                    Widening.Copy<TW, TV, TE>(w, i * wStride + k, count, widened + i * WideStride);
                 }
 
                 // While these rows pass, the same depth of the next four weight rows comes in.
@@ -81,48 +120,28 @@ internal sealed unsafe partial class CpuOps<TW, TV>
                     else
                     {
                         Dots<TE>(
-                            taken, from, plan.PaddedIn, w + (long)k * TE.Bytes, part.Stride, count, ends ? sums : null, lanes, k > 0);
+                            taken, from, plan.PaddedIn, w + (long)k * TE.Bytes, wStride, count, ends ? sums : null, lanes, k > 0);
                     }
 
                     if (ends)
                     {
-                        StoreDots(sums, taken, 4, part, n, output + row * stride + (n - first), stride, accumulate);
+                        StoreDots(sums, taken, 4, columns, part, n, output + row * stride + (n - first), stride, accumulate);
                     }
 
                     row += taken;
                 }
             }
         }
-
-        for (; n < last; n += StreamedRows)
-        {
-            var count = Math.Min(StreamedRows, last - n);
-            var w = part.Weight + n * part.Stride * TE.Bytes;
-            for (var row = 0; row < rows; row += MaxStreamingRows)
-            {
-                var taken = Math.Min(MaxStreamingRows, rows - row);
-                var from = x + (nint)row * plan.PaddedIn;
-                switch (taken)
-                {
-                    case 1: DotStream1<TE>(from, w, part.Stride, count, plan.In, sums); break;
-                    case 2: DotStream2<TE>(from, plan.PaddedIn, w, part.Stride, count, plan.In, sums); break;
-                    case 3: DotStream3<TE>(from, plan.PaddedIn, w, part.Stride, count, plan.In, sums); break;
-                    default: DotStream4<TE>(from, plan.PaddedIn, w, part.Stride, count, plan.In, sums); break;
-                }
-
-                StoreDots(sums, taken, count, part, n, output + row * stride + (n - first), stride, accumulate);
-            }
-        }
     }
 
     private static void StoreDots(
-        float* sums, int rows, int columns, in MatMulPart part, int n, float* output, nint stride, bool accumulate)
+        float* sums, int rows, int sumStride, int columns, in MatMulPart part, int n, float* output, nint stride, bool accumulate)
     {
         for (var i = 0; i < rows; i++)
         {
             for (var j = 0; j < columns; j++)
             {
-                var sum = sums[i * columns + j];
+                var sum = sums[i * sumStride + j];
                 sum = part.Bias == null ? sum : sum + part.Bias[n + j];
                 output[i * stride + j] = accumulate ? output[i * stride + j] + sum : sum;
             }

@@ -29,6 +29,22 @@ internal unsafe interface ISimd<TV> where TV : unmanaged
     /// <summary>Loads <see cref="Count"/> F16 elements and widens them exactly, subnormals, infinities and NaN included.</summary>
     static abstract TV LoadFloat16(ushort* source);
 
+    /// <summary>Of twice <see cref="Count"/> BF16 elements those of even index, widened: a pair of elements fills a lane, so less is to be
+    /// done than for neighbours.</summary>
+    static abstract TV LoadEvenBFloat16(ushort* source);
+
+    /// <summary>Of twice <see cref="Count"/> BF16 elements those of odd index, widened.</summary>
+    static abstract TV LoadOddBFloat16(ushort* source);
+
+    /// <summary><see cref="LoadEvenBFloat16"/> for F16 elements, as exact as <see cref="LoadFloat16"/>.</summary>
+    static abstract TV LoadEvenFloat16(ushort* source);
+
+    /// <summary><see cref="LoadOddBFloat16"/> for F16 elements, as exact as <see cref="LoadFloat16"/>.</summary>
+    static abstract TV LoadOddFloat16(ushort* source);
+
+    /// <summary>The lanes of even index of a, then of b, and those of odd index.</summary>
+    static abstract void Unzip(TV a, TV b, out TV even, out TV odd);
+
     static abstract TV Add(TV a, TV b);
 
     static abstract TV Subtract(TV a, TV b);

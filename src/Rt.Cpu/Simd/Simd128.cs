@@ -32,10 +32,34 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     public static Vector128<float> LoadBFloat16(ushort* source) => (LoadSignExtended(source) << 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> LoadFloat16(ushort* source)
+    public static Vector128<float> LoadFloat16(ushort* source) => WidenFloat16(LoadSignExtended(source) << 13);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> LoadEvenBFloat16(ushort* source) => (Vector128.Load((int*)source) << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> LoadOddBFloat16(ushort* source) =>
+        (Vector128.Load((int*)source) & Vector128.Create(unchecked((int)0xFFFF0000))).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> LoadEvenFloat16(ushort* source) => WidenFloat16(Vector128.Load((int*)source) << 16 >> 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> LoadOddFloat16(ushort* source) => WidenFloat16(Vector128.Load((int*)source) >> 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Unzip(Vector128<float> a, Vector128<float> b, out Vector128<float> even, out Vector128<float> odd)
     {
-        // Sign, exponent and mantissa move to their places; the product rebiases the exponent from 15 to 127 and makes subnormals normal.
-        var bits = (LoadSignExtended(source) << 13) & Vector128.Create(unchecked((int)0x8FFFE000));
+        even = Vector128.Create(Vector128.Shuffle(a, Vector128.Create(0, 2, 0, 2)).GetLower(), Vector128.Shuffle(b, Vector128.Create(0, 2, 0, 2)).GetLower());
+        odd = Vector128.Create(Vector128.Shuffle(a, Vector128.Create(1, 3, 1, 3)).GetLower(), Vector128.Shuffle(b, Vector128.Create(1, 3, 1, 3)).GetLower());
+    }
+
+    /// <param name="shifted">Sign, exponent and mantissa in their places, with other bits between and behind them.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> WidenFloat16(Vector128<int> shifted)
+    {
+        // The product rebiases the exponent from 15 to 127 and makes subnormals normal.
+        var bits = shifted & Vector128.Create(unchecked((int)0x8FFFE000));
         var value = bits.AsSingle() * Vector128.Create(WeightF16.Rebias);
         // Infinities and NaN came out as 2^16 and more: their exponent has all bits.
         return Vector128.ConditionalSelect(

@@ -33,10 +33,35 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     public static Vector256<float> LoadBFloat16(ushort* source) => (LoadSignExtended(source) << 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> LoadFloat16(ushort* source)
+    public static Vector256<float> LoadFloat16(ushort* source) => WidenFloat16(LoadSignExtended(source) << 13);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadEvenBFloat16(ushort* source) => (Vector256.Load((int*)source) << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadOddBFloat16(ushort* source) =>
+        (Vector256.Load((int*)source) & Vector256.Create(unchecked((int)0xFFFF0000))).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadEvenFloat16(ushort* source) => WidenFloat16(Vector256.Load((int*)source) << 16 >> 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadOddFloat16(ushort* source) => WidenFloat16(Vector256.Load((int*)source) >> 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Unzip(Vector256<float> a, Vector256<float> b, out Vector256<float> even, out Vector256<float> odd)
     {
-        // Sign, exponent and mantissa move to their places; the product rebiases the exponent from 15 to 127 and makes subnormals normal.
-        var bits = (LoadSignExtended(source) << 13) & Vector256.Create(unchecked((int)0x8FFFE000));
+        // Within halves of registers first, then quarters to their places.
+        even = Avx2.Permute4x64(Avx.Shuffle(a, b, 0b10_00_10_00).AsDouble(), 0b11_01_10_00).AsSingle();
+        odd = Avx2.Permute4x64(Avx.Shuffle(a, b, 0b11_01_11_01).AsDouble(), 0b11_01_10_00).AsSingle();
+    }
+
+    /// <param name="shifted">Sign, exponent and mantissa in their places, with other bits between and behind them.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> WidenFloat16(Vector256<int> shifted)
+    {
+        // The product rebiases the exponent from 15 to 127 and makes subnormals normal.
+        var bits = shifted & Vector256.Create(unchecked((int)0x8FFFE000));
         var value = bits.AsSingle() * Vector256.Create(WeightF16.Rebias);
         // Infinities and NaN came out as 2^16 and more: their exponent has all bits.
         return Vector256.ConditionalSelect(

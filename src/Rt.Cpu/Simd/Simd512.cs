@@ -33,10 +33,34 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static Vector512<float> LoadBFloat16(ushort* source) => (LoadSignExtended(source) << 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> LoadFloat16(ushort* source)
+    public static Vector512<float> LoadFloat16(ushort* source) => WidenFloat16(LoadSignExtended(source) << 13);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadEvenBFloat16(ushort* source) => (Vector512.Load((int*)source) << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadOddBFloat16(ushort* source) =>
+        (Vector512.Load((int*)source) & Vector512.Create(unchecked((int)0xFFFF0000))).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadEvenFloat16(ushort* source) => WidenFloat16(Vector512.Load((int*)source) << 16 >> 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadOddFloat16(ushort* source) => WidenFloat16(Vector512.Load((int*)source) >> 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Unzip(Vector512<float> a, Vector512<float> b, out Vector512<float> even, out Vector512<float> odd)
     {
-        // Sign, exponent and mantissa move to their places; the product rebiases the exponent from 15 to 127 and makes subnormals normal.
-        var bits = (LoadSignExtended(source) << 13) & Vector512.Create(unchecked((int)0x8FFFE000));
+        even = Avx512F.PermuteVar16x32x2(a, Vector512.CreateSequence(0, 2), b);
+        odd = Avx512F.PermuteVar16x32x2(a, Vector512.CreateSequence(1, 2), b);
+    }
+
+    /// <param name="shifted">Sign, exponent and mantissa in their places, with other bits between and behind them.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> WidenFloat16(Vector512<int> shifted)
+    {
+        // The product rebiases the exponent from 15 to 127 and makes subnormals normal.
+        var bits = shifted & Vector512.Create(unchecked((int)0x8FFFE000));
         var value = bits.AsSingle() * Vector512.Create(WeightF16.Rebias);
         // Infinities and NaN came out as 2^16 and more: their exponent has all bits.
         return Vector512.ConditionalSelect(

@@ -29,6 +29,25 @@ internal readonly unsafe struct SimdScalar : ISimd<float>
     public static float LoadFloat16(ushort* source) => (float)*(Half*)source;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float LoadEvenBFloat16(ushort* source) => LoadBFloat16(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float LoadOddBFloat16(ushort* source) => LoadBFloat16(source + 1);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float LoadEvenFloat16(ushort* source) => LoadFloat16(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float LoadOddFloat16(ushort* source) => LoadFloat16(source + 1);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Unzip(float a, float b, out float even, out float odd)
+    {
+        even = a;
+        odd = b;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Add(float a, float b) => a + b;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -11,12 +11,17 @@ internal unsafe interface IWeightType
     /// <summary>Bytes per element.</summary>
     static abstract int Bytes { get; }
 
-    /// <summary>Longest row whose weights the hardware foresees by itself, in elements. Where a line of weights takes two lines of x,
-    /// a longer x leaves the first-level cache, and weights that were foreseen with it. Measured.</summary>
-    static abstract int UnaskedElements { get; }
-
     /// <summary>Elements index .. index + lanes - 1.</summary>
     static abstract TV Load<TW, TV>(byte* weights, long index) where TW : ISimd<TV> where TV : unmanaged;
+
+    /// <summary>The first register of elements index .. index + 2 lanes - 1: those of even index where <see cref="Unzipped"/>.</summary>
+    static abstract TV LoadFirst<TW, TV>(byte* weights, long index) where TW : ISimd<TV> where TV : unmanaged;
+
+    /// <summary>The second register of elements index .. index + 2 lanes - 1: those of odd index where <see cref="Unzipped"/>.</summary>
+    static abstract TV LoadSecond<TW, TV>(byte* weights, long index) where TW : ISimd<TV> where TV : unmanaged;
+
+    /// <summary>Whether two registers of weights hold the elements of even index and those of odd index, not neighbours.</summary>
+    static abstract bool Unzipped { get; }
 
     /// <summary>One element.</summary>
     static abstract float LoadOne(byte* weights, long index);
@@ -26,11 +31,19 @@ internal readonly unsafe struct WeightF32 : IWeightType
 {
     public static int Bytes => 4;
 
-    public static int UnaskedElements => int.MaxValue;
+    public static bool Unzipped => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TV Load<TW, TV>(byte* weights, long index) where TW : ISimd<TV> where TV : unmanaged =>
         TW.Load((float*)weights + index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TV LoadFirst<TW, TV>(byte* weights, long index) where TW : ISimd<TV> where TV : unmanaged =>
+        Load<TW, TV>(weights, index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TV LoadSecond<TW, TV>(byte* weights, long index) where TW : ISimd<TV> where TV : unmanaged =>
+        Load<TW, TV>(weights, index + TW.Count);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float LoadOne(byte* weights, long index) => ((float*)weights)[index];
@@ -43,11 +56,19 @@ internal readonly unsafe struct WeightF16 : IWeightType
 
     public static int Bytes => 2;
 
-    public static int UnaskedElements => 2304;
+    public static bool Unzipped => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TV Load<TW, TV>(byte* weights, long index) where TW : ISimd<TV> where TV : unmanaged =>
         TW.LoadFloat16((ushort*)weights + index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TV LoadFirst<TW, TV>(byte* weights, long index) where TW : ISimd<TV> where TV : unmanaged =>
+        TW.LoadEvenFloat16((ushort*)weights + index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TV LoadSecond<TW, TV>(byte* weights, long index) where TW : ISimd<TV> where TV : unmanaged =>
+        TW.LoadOddFloat16((ushort*)weights + index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float LoadOne(byte* weights, long index) => (float)((Half*)weights)[index];
@@ -57,11 +78,19 @@ internal readonly unsafe struct WeightBF16 : IWeightType
 {
     public static int Bytes => 2;
 
-    public static int UnaskedElements => 2304;
+    public static bool Unzipped => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TV Load<TW, TV>(byte* weights, long index) where TW : ISimd<TV> where TV : unmanaged =>
         TW.LoadBFloat16((ushort*)weights + index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TV LoadFirst<TW, TV>(byte* weights, long index) where TW : ISimd<TV> where TV : unmanaged =>
+        TW.LoadEvenBFloat16((ushort*)weights + index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TV LoadSecond<TW, TV>(byte* weights, long index) where TW : ISimd<TV> where TV : unmanaged =>
+        TW.LoadOddBFloat16((ushort*)weights + index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float LoadOne(byte* weights, long index) =>
