@@ -11,7 +11,7 @@ namespace Rt.Bench;
 internal static class BuildComparison
 {
     private const string Usage =
-        "usage: Rt.Bench builds gpt2|llama f32|f16|bf16 ROWS PASSES FOLDER FOLDER...\n"
+        "usage: Rt.Bench builds gpt2|llama|llama-1.1b f32|f16|bf16 ROWS PASSES FOLDER FOLDER...\n"
         + "       Rt.Bench builds attention PASSES FOLDER FOLDER...\n(folders with an Rt.Cpu.dll; the first is compared with)";
 
     /// <summary>Operations, and bytes of weights, that take turns within a pass.</summary>
@@ -23,7 +23,7 @@ internal static class BuildComparison
         var rows = 1;
         var type = DType.F32;
         var first = attention ? 2 : 4;
-        if (arguments.Length <= first || !(attention || arguments[0] is "gpt2" or "llama")
+        if (arguments.Length <= first || !(attention || arguments[0] is "gpt2" or "llama" or "llama-1.1b")
             || !(attention || (Enum.TryParse(arguments[1], true, out type) && type is DType.F32 or DType.F16 or DType.BF16))
             || !(attention || (int.TryParse(arguments[2], CultureInfo.InvariantCulture, out rows) && rows > 0))
             || !int.TryParse(arguments[first - 1], CultureInfo.InvariantCulture, out var passes) || passes < 1)
@@ -42,7 +42,7 @@ internal static class BuildComparison
         var devices = folders.Select(Load).ToArray();
         if (!attention)
         {
-            Compare(folders, devices, Products(arguments[0] == "gpt2", type, rows), passes);
+            Compare(folders, devices, Products(arguments[0], type, rows), passes);
             return 0;
         }
 
@@ -110,11 +110,23 @@ internal static class BuildComparison
     }
 
     /// <summary>The maps that every layer has, and the head.</summary>
-    private static Work[] Products(bool gpt2, DType type, int rows)
+    private static Work[] Products(string shape, DType type, int rows)
     {
+        return shape switch
+        {
+            "gpt2" => [Layers("qkv", 768, 2304), Layers("out", 768, 768), Layers("up", 768, 3072), Layers("down", 3072, 768), Layers("head", 768, 50257, 1)],
+            "llama" =>
+                [Layers("qkv", 768, 2304), Layers("out", 768, 768), Layers("gate, up", 768, 4096), Layers("down", 2048, 768), Layers("head", 768, 32000, 1)],
+            _ =>
+            [
+                Layers("qkv", 2048, 2560, 22), Layers("out", 2048, 2048, 22), Layers("gate, up", 2048, 11264, 22), Layers("down", 5632, 2048, 22),
+                Layers("head", 2048, 32000, 1),
+            ],
+        };
+
         Work Layers(string name, int width, int outputs, int layers = 12)
         {
-            var inputMajor = gpt2 && layers > 1;
+            var inputMajor = shape == "gpt2" && layers > 1;
             var weights = inputMajor ? Probe.Random(type, layers, width, outputs) : Probe.Random(type, layers, outputs, width);
             var x = Probe.Random(DType.F32, 1, rows, width);
             var y = Probe.Random(DType.F32, 1, rows, outputs);
@@ -127,10 +139,6 @@ internal static class BuildComparison
                 return by => by.MatMul(x, linear, false, y);
             }
         }
-
-        return gpt2
-            ? [Layers("qkv", 768, 2304), Layers("out", 768, 768), Layers("up", 768, 3072), Layers("down", 3072, 768), Layers("head", 768, 50257, 1)]
-            : [Layers("qkv", 768, 2304), Layers("out", 768, 768), Layers("gate, up", 768, 4096), Layers("down", 2048, 768), Layers("head", 768, 32000, 1)];
     }
 
     /// <summary>Seconds per work of one pass: layer by layer, so that no weights are in the cache when they are read.</summary>

@@ -1,5 +1,6 @@
 // Probes of the CPU device's ops against the machine's own limits, measured in the same run.
 // Usage: Rt.Bench [limits] [matmul] [matvec] [attention] [update] [head]; none means all. RT_THREADS and RT_FORCE_WIDTH apply.
+// Rt.Bench tokens FOLDER: decodes without end, see TokenClock.
 // Rt.Bench builds ...: the products or attention of several builds of the device in turn, see BuildComparison.
 // With options (--filter *Update*, --job short, --list flat) the BenchmarkDotNet benchmarks are run instead.
 using BenchmarkDotNet.Running;
@@ -20,6 +21,12 @@ if (args is ["builds", ..])
 
 var wanted = args.Length == 0 ? ["limits", "matmul", "matvec", "attention", "update", "head"] : args;
 using var device = new CpuDevice(CpuOptions.FromEnvironment());
+if (args is ["tokens", var folder])
+{
+    TokenClock.Run(device, folder);
+    return 0;
+}
+
 Console.WriteLine(device.Description);
 foreach (var name in wanted)
 {
