@@ -8,7 +8,7 @@ Each command decodes one token after another for ever and prints, after each, th
 (SIGSTOP), in an order that rotates. Whole runs in turn are minutes apart, and a machine whose bandwidth wanders favours one by chance; here
 neighbouring turns meet the same conditions. The last column divides each turn's rate by that of the first engine in the same round.
 The first two tokens of a turn and pauses between sequences (3.5 times the median token) are not counted."""
-import argparse, bisect, os, shlex, signal, statistics, subprocess, sys, tempfile, time
+import argparse, bisect, contextlib, os, shlex, signal, statistics, subprocess, sys, tempfile, time
 
 WARM_TOKENS = 60
 
@@ -38,7 +38,7 @@ def rates(turns, times):
     for begin, end in turns:
         first, last = bisect.bisect_left(times, begin) + 2, bisect.bisect_right(times, end)
         taken.append([times[i + 1] - times[i] for i in range(first, last - 1)])
-    longest = 3.5 * statistics.median(gap for gaps in taken for gap in gaps)
+    longest = 3.5 * statistics.median([gap for gaps in taken for gap in gaps] or [0])
     kept = [[gap for gap in gaps if gap < longest] for gaps in taken]
     return [1e9 * len(gaps) / sum(gaps) if gaps else None for gaps in kept]
 
@@ -54,6 +54,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.2, help="of a turn: twenty tokens at least")
     parser.add_argument("--turns", type=int, default=60, help="of each engine")
     options = parser.parse_args()
+    if wrong := [engine for engine in options.engines if "=" not in engine]:
+        parser.error(f"{wrong[0]}: expected NAME=COMMAND")
     commands = dict(engine.split("=", 1) for engine in options.engines)
     names = list(commands)
     processes, turns = {}, {name: [] for name in names}
@@ -71,9 +73,13 @@ def main():
                     turns[name].append((begin, time.monotonic_ns()))
                     signal_all(processes[name], signal.SIGSTOP)
             found = {name: rates(turns[name], stamps(outputs[name])) for name in names}
+            for name in names:
+                if processes[name].poll() is not None or not any(found[name]):
+                    sys.exit(f"{name}: no tokens timed in its turns: the command ended, prints another clock, or takes longer than a turn for four tokens")
         finally:
             for process in processes.values():
-                signal_all(process, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    signal_all(process, signal.SIGKILL)
     print(f"| engine | turns | tok/s, median (quartiles) | mean | beside {names[0]} (quartiles) |\n|---|---|---|---|---|")
     for name in names:
         seen = [rate for rate in found[name] if rate]

@@ -10,9 +10,20 @@ namespace Rt.Bench;
 
 internal static class BuildComparison
 {
-    private const string Usage =
-        "usage: Rt.Bench builds gpt2|llama|llama-1.1b f32|f16|bf16 ROWS PASSES FOLDER FOLDER...\n"
+    private static readonly Dictionary<string, Shape> Shapes = new()
+    {
+        ["gpt2"] = new(true, 12, [("qkv", 768, 2304), ("out", 768, 768), ("up", 768, 3072), ("down", 3072, 768)], ("head", 768, 50257)),
+        ["llama"] = new(false, 12, [("qkv", 768, 2304), ("out", 768, 768), ("gate, up", 768, 4096), ("down", 2048, 768)], ("head", 768, 32000)),
+        ["llama-1.1b"] = new(
+            false, 22, [("qkv", 2048, 2560), ("out", 2048, 2048), ("gate, up", 2048, 11264), ("down", 5632, 2048)], ("head", 2048, 32000)),
+    };
+
+    private static readonly string Usage =
+        $"usage: Rt.Bench builds {string.Join('|', Shapes.Keys)} f32|f16|bf16 ROWS PASSES FOLDER FOLDER...\n"
         + "       Rt.Bench builds attention PASSES FOLDER FOLDER...\n(folders with an Rt.Cpu.dll; the first is compared with)";
+
+    /// <summary>A model's linear maps: those that every layer has, [in, out] or [out, in], and the head.</summary>
+    private sealed record Shape(bool InputMajor, int Layers, (string Name, int In, int Out)[] Maps, (string Name, int In, int Out) Head);
 
     /// <summary>Operations, and bytes of weights, that take turns within a pass.</summary>
     private sealed record Work(string Name, double Operations, double WeightBytes, Action<IDevice>[] Calls);
@@ -22,8 +33,9 @@ internal static class BuildComparison
         var attention = arguments is ["attention", ..];
         var rows = 1;
         var type = DType.F32;
+        Shape? shape = null;
         var first = attention ? 2 : 4;
-        if (arguments.Length <= first || !(attention || arguments[0] is "gpt2" or "llama" or "llama-1.1b")
+        if (arguments.Length <= first || !(attention || Shapes.TryGetValue(arguments[0], out shape))
             || !(attention || (Enum.TryParse(arguments[1], true, out type) && type is DType.F32 or DType.F16 or DType.BF16))
             || !(attention || (int.TryParse(arguments[2], CultureInfo.InvariantCulture, out rows) && rows > 0))
             || !int.TryParse(arguments[first - 1], CultureInfo.InvariantCulture, out var passes) || passes < 1)
@@ -40,9 +52,9 @@ internal static class BuildComparison
         }
 
         var devices = folders.Select(Load).ToArray();
-        if (!attention)
+        if (shape != null)
         {
-            Compare(folders, devices, Products(arguments[0], type, rows), passes);
+            Compare(folders, devices, Products(shape, type, rows), passes);
             return 0;
         }
 
@@ -109,24 +121,13 @@ internal static class BuildComparison
         return (IDevice)Activator.CreateInstance(assembly.GetType(typeof(CpuDevice).FullName!)!, options)!;
     }
 
-    /// <summary>The maps that every layer has, and the head.</summary>
-    private static Work[] Products(string shape, DType type, int rows)
+    private static Work[] Products(Shape shape, DType type, int rows)
     {
-        return shape switch
-        {
-            "gpt2" => [Layers("qkv", 768, 2304), Layers("out", 768, 768), Layers("up", 768, 3072), Layers("down", 3072, 768), Layers("head", 768, 50257, 1)],
-            "llama" =>
-                [Layers("qkv", 768, 2304), Layers("out", 768, 768), Layers("gate, up", 768, 4096), Layers("down", 2048, 768), Layers("head", 768, 32000, 1)],
-            _ =>
-            [
-                Layers("qkv", 2048, 2560, 22), Layers("out", 2048, 2048, 22), Layers("gate, up", 2048, 11264, 22), Layers("down", 5632, 2048, 22),
-                Layers("head", 2048, 32000, 1),
-            ],
-        };
+        return [.. shape.Maps.Select(map => Map(map, shape.Layers, shape.InputMajor)), Map(shape.Head, 1, false)];
 
-        Work Layers(string name, int width, int outputs, int layers = 12)
+        Work Map((string Name, int In, int Out) map, int layers, bool inputMajor)
         {
-            var inputMajor = shape == "gpt2" && layers > 1;
+            var (name, width, outputs) = map;
             var weights = inputMajor ? Probe.Random(type, layers, width, outputs) : Probe.Random(type, layers, outputs, width);
             var x = Probe.Random(DType.F32, 1, rows, width);
             var y = Probe.Random(DType.F32, 1, rows, outputs);

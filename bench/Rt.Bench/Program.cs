@@ -14,6 +14,11 @@ if (args.Length > 0 && args[0].StartsWith('-'))
     return summaries.Any(summary => summary.HasCriticalValidationErrors || summary.Reports.Any(report => !report.Success)) ? 1 : 0;
 }
 
+if (args is ["tokens", ..])
+{
+    return TokenClock.Run(args.AsSpan(1));
+}
+
 if (args is ["builds", ..])
 {
     return BuildComparison.Run(args.AsSpan(1));
@@ -21,12 +26,6 @@ if (args is ["builds", ..])
 
 var wanted = args.Length == 0 ? ["limits", "matmul", "matvec", "attention", "update", "head"] : args;
 using var device = new CpuDevice(CpuOptions.FromEnvironment());
-if (args is ["tokens", var folder])
-{
-    TokenClock.Run(device, folder);
-    return 0;
-}
-
 Console.WriteLine(device.Description);
 foreach (var name in wanted)
 {

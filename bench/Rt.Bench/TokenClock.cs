@@ -1,6 +1,7 @@
 // Decodes without end and prints the clock after every token, for bench/turns.py.
 using System.Diagnostics;
 using System.Globalization;
+using Rt.Core;
 using Rt.Cpu;
 using Rt.Model;
 
@@ -10,8 +11,29 @@ internal static class TokenClock
 {
     private const int PromptTokens = 128, NewTokens = 256;
 
+    public static int Run(ReadOnlySpan<string> arguments)
+    {
+        if (arguments is not [var folder])
+        {
+            Console.Error.WriteLine("usage: Rt.Bench tokens FOLDER");
+            return 2;
+        }
+
+        try
+        {
+            using var device = new CpuDevice(CpuOptions.FromEnvironment());
+            PrintTokens(device, folder);
+            return 0;
+        }
+        catch (RtException e)
+        {
+            Console.Error.WriteLine(e.Message);
+            return e.ExitCode;
+        }
+    }
+
     /// <summary>Generates sequence after sequence until the process is stopped: the monotonic clock in nanoseconds, a line per token.</summary>
-    public static void Run(CpuDevice device, string folder)
+    private static void PrintTokens(CpuDevice device, string folder)
     {
         using var model = LanguageModel.Load(folder, device);
         var random = new Random(1);

@@ -5,6 +5,8 @@ namespace Rt.Conformance.Ops;
 
 internal static class MatMulCases
 {
+    private static readonly DType[] Types = [DType.F32, DType.F16, DType.BF16];
+
     private static readonly int[] Rows = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 24, 25, 33, 48, 64, 130];
 
     private static readonly (int In, int Out)[] Shapes =
@@ -18,7 +20,7 @@ internal static class MatMulCases
     public static IEnumerable<ConformanceCase> All()
     {
         var turn = 0;
-        foreach (var type in (DType[])[DType.F32, DType.F16, DType.BF16])
+        foreach (var type in Types)
         {
             foreach (var inputMajor in (bool[])[false, true])
             {
@@ -37,7 +39,7 @@ internal static class MatMulCases
             }
         }
 
-        foreach (var type in (DType[])[DType.F32, DType.F16, DType.BF16])
+        foreach (var type in Types)
         {
             yield return new ConformanceCase($"MatMul/{type}/{Layout(false)}/single row of every shape", bench =>
             {

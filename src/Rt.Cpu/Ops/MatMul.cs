@@ -267,9 +267,7 @@ internal sealed unsafe partial class CpuOps<TW, TV>
     {
         for (var row = 0; row < plan.Rows; row++)
         {
-            var target = new Span<float>(plan.PaddedRows + (long)row * plan.PaddedIn, plan.PaddedIn);
-            new ReadOnlySpan<float>(x + row * stride, plan.In).CopyTo(target);
-            target[plan.In..].Clear();
+            CopyPadded(x + row * stride, plan.In, plan.PaddedRows + (long)row * plan.PaddedIn, plan.PaddedIn);
         }
     }
 
@@ -283,9 +281,14 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             TW.Store(odd, plan.UnzippedRow + i + TW.Count);
         }
 
-        var rest = new Span<float>(plan.UnzippedRow + pairs, (int)(plan.PaddedIn - pairs));
-        new ReadOnlySpan<float>(x + pairs, (int)(plan.In - pairs)).CopyTo(rest);
-        rest[(int)(plan.In - pairs)..].Clear();
+        CopyPadded(x + pairs, (int)(plan.In - pairs), plan.UnzippedRow + pairs, (int)(plan.PaddedIn - pairs));
+    }
+
+    private static void CopyPadded(float* x, int count, float* padded, int paddedCount)
+    {
+        var target = new Span<float>(padded, paddedCount);
+        new ReadOnlySpan<float>(x, count).CopyTo(target);
+        target[count..].Clear();
     }
 
     /// <summary>Outputs [first, last) of one part for all rows, into out[row * stride + output - first].</summary>

@@ -85,6 +85,8 @@ internal sealed unsafe partial class CpuOps<TW, TV>
         var sums = stackalloc float[4 * 6];
         var wide = WidenFirst<TE>(rows);
         var widened = scratch + (long)rows * 4 * TW.Count;
+        // Six rows and four weight rows of one depth fit the first-level cache: all rows pass over it before the next.
+        var depth = DotDepthBytes / (wide ? sizeof(float) : TE.Bytes);
         int columns;
         for (var n = first; n < last; n += columns)
         {
@@ -92,8 +94,6 @@ internal sealed unsafe partial class CpuOps<TW, TV>
             columns = n + 4 <= last ? 4 : 1;
             var wStride = columns == 4 ? part.Stride : 0;
             var w = part.Weight + n * part.Stride * TE.Bytes;
-            // Six rows and four weight rows of one depth fit the first-level cache: all rows pass over it before the next.
-            var depth = DotDepthBytes / (wide ? sizeof(float) : TE.Bytes);
             for (var k = 0; k < plan.In; k += depth)
             {
                 var count = Math.Min(depth, plan.In - k);
